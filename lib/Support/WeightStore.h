@@ -1,0 +1,56 @@
+//===- WeightStore.h - where the bytes of the weights are --------------------------------------------------------===//
+//
+// Weights never travel through the IR: an op names a weight, and the store knows its bytes. They stay in the mapped
+// model file (or in a buffer that an importer decoded) until the target writes them into the artifact.
+//
+//===------------------------------------------------------------------------------------------------------------===//
+#ifndef MLC_LIB_SUPPORT_WEIGHTSTORE_H
+#define MLC_LIB_SUPPORT_WEIGHTSTORE_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mlc {
+
+/// Named, read-only byte ranges, and the ownership of the files and buffers they lie in.
+class WeightStore {
+public:
+  /// Maps `path` read-only; the mapping lives as long as the store, and a second call gives the same mapping.
+  /// Fails with the system's message when the file cannot be read.
+  llvm::Expected<llvm::ArrayRef<char>> mapFile(llvm::StringRef path);
+
+  /// Takes `bytes` over and gives a stable view of them.
+  llvm::ArrayRef<char> keep(std::vector<char> bytes);
+
+  /// Names a range that the store owns (mapFile, keep) or that outlives it. Redefinition is a bug of the caller.
+  void define(llvm::StringRef name, llvm::ArrayRef<char> bytes);
+
+  /// The bytes of a weight, or nullopt for an unknown name.
+  std::optional<llvm::ArrayRef<char>> lookup(llvm::StringRef name) const;
+
+  /// Tells the system that the mapped pages are not needed soon, so that they do not count as memory in use.
+  void releasePages();
+
+private:
+  std::map<std::string, std::unique_ptr<llvm::MemoryBuffer>> files;
+  std::vector<std::unique_ptr<std::vector<char>>> buffers;
+  llvm::StringMap<llvm::ArrayRef<char>> weights;
+};
+
+/// One weight at its place in the blob that a compiled model reads.
+struct WeightSegment {
+  /// Byte offset in the blob, a multiple of 64.
+  uint64_t offset;
+  llvm::ArrayRef<char> bytes;
+};
+
+} // namespace mlc
+
+#endif

@@ -1,0 +1,45 @@
+# One helper function per kind of target, so that every CMakeLists.txt below is a list of sources and libraries.
+
+# Warnings and sanitizers of all our code.
+add_library(mlc_options INTERFACE)
+target_compile_options(mlc_options INTERFACE -Wall -Wextra -Wno-unused-parameter
+                       $<$<COMPILE_LANGUAGE:CXX>:-Wno-deprecated-anon-enum-enum-conversion>)
+if(MLC_SANITIZE)
+  target_compile_options(mlc_options INTERFACE -fsanitize=${MLC_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(mlc_options INTERFACE -fsanitize=${MLC_SANITIZE})
+endif()
+
+# What code on LLVM and MLIR needs: their headers, and the shared libraries of the distribution.
+add_library(mlc_mlir INTERFACE)
+target_include_directories(mlc_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+target_include_directories(mlc_mlir INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR})
+target_link_libraries(mlc_mlir INTERFACE mlc_options MLIR LLVM)
+
+# MLIR's headers take seconds to parse; they are precompiled once and shared by all compiler libraries.
+file(WRITE ${PROJECT_BINARY_DIR}/mlc_pch.cpp "")
+add_library(mlc_pch OBJECT ${PROJECT_BINARY_DIR}/mlc_pch.cpp)
+target_link_libraries(mlc_pch PRIVATE mlc_mlir)
+target_compile_options(mlc_pch PRIVATE -Xclang -fno-pch-timestamp)
+target_precompile_headers(mlc_pch PRIVATE ${PROJECT_SOURCE_DIR}/tools/cmake/Precompiled.h)
+
+# mlc_add_library(NAME SOURCES a.cpp … LINK lib …): a static library of the compiler, on MLIR.
+function(mlc_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC mlc_mlir ${ARG_LINK})
+  target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp)
+  target_precompile_headers(${name} REUSE_FROM mlc_pch)
+endfunction()
+
+# mlc_tablegen(TARGET FILE.td OUT GENERATOR_FLAG …): pairs of output file and mlir-tblgen flag.
+function(mlc_tablegen target td)
+  set(LLVM_TARGET_DEFINITIONS ${td})
+  set(outputs)
+  set(pairs ${ARGN})
+  while(pairs)
+    list(POP_FRONT pairs out flags)
+    separate_arguments(flags)
+    mlir_tablegen(${out} ${flags} EXTRA_INCLUDES ${PROJECT_SOURCE_DIR} ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+  endwhile()
+  add_public_tablegen_target(${target})
+endfunction()
