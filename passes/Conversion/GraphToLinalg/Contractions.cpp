@@ -1,0 +1,294 @@
+//===- Contractions.cpp - matmul, conv and conv_transpose become linalg.generic -----------------------------------===//
+//
+// Loops: those of the result, then those of the sum. Halves and their products are summed in f32. Padding is
+// materialised before a convolution, zeros between elements before a transposed one.
+//
+//===------------------------------------------------------------------------------------------------------------===//
+#include "passes/Conversion/GraphToLinalg/Lowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlc::graph;
+
+namespace {
+
+/// accumulator + lhs * rhs, in the accumulator's type.
+void buildMultiplyAdd(OpBuilder &b, Location loc, ValueRange args) {
+  Value lhs = widen(b, loc, args[0]), rhs = widen(b, loc, args[1]);
+  Value result;
+  if (isa<FloatType>(lhs.getType()))
+    result = arith::AddFOp::create(b, loc, args[2], Value(arith::MulFOp::create(b, loc, lhs, rhs)));
+  else
+    result = arith::AddIOp::create(b, loc, args[2], Value(arith::MulIOp::create(b, loc, lhs, rhs)));
+  linalg::YieldOp::create(b, loc, result);
+}
+
+/// Converts a tensor of the compute type back to `type`.
+Value narrowTensor(Lowering &lower, Value tensor, RankedTensorType type, ArrayRef<Size> shape) {
+  if (tensor.getType() == type)
+    return tensor;
+  SmallVector<AffineMap> maps(2, lower.b.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  return linalg::GenericOp::create(lower.b, lower.loc, type, tensor, lower.empty(type, shape), maps, iterators,
+                                   [&](OpBuilder &b, Location loc, ValueRange args) {
+                                     linalg::YieldOp::create(b, loc, narrow(b, loc, args[0], type.getElementType()));
+                                   })
+      .getResult(0);
+}
+
+struct LowerMatMul final : GraphPattern<MatMulOp> {
+  using GraphPattern::GraphPattern;
+  LogicalResult matchAndRewrite(MatMulOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Lowering lower(rewriter, op.getLoc());
+    RankedTensorType type = convertedType(op);
+    ArrayRef<Size> shape = shapeOf(op), lhsShape = shapeOf(op.getLhs()), rhsShape = shapeOf(op.getRhs());
+    Size inner = lhsShape.back(), other = rhsShape[rhsShape.size() - 2];
+    if (inner != other && !(getConstant(inner) && getConstant(other)))
+      lower.check(arith::CmpIOp::create(rewriter, op.getLoc(), arith::CmpIPredicate::eq, lower.index(inner), lower.index(other)),
+                  "the inner sizes of the matrices differ");
+    // The batch axes broadcast; the matrix axes are what they are.
+    auto align = [&](Value operand, ArrayRef<Size> own) {
+      Shape target(shape.drop_back(2));
+      target.push_back(own[own.size() - 2]);
+      target.push_back(own.back());
+      return lower.alignForBroadcast(operand, own, target);
+    };
+    Value lhs = align(adaptor.getLhs(), lhsShape), rhs = align(adaptor.getRhs(), rhsShape);
+    int64_t batch = type.getRank() - 2, loops = batch + 3;
+    auto map = [&](Value operand, int64_t row, int64_t column) {
+      auto operandType = cast<RankedTensorType>(operand.getType());
+      SmallVector<AffineExpr> exprs;
+      int64_t own = operandType.getRank() - 2;
+      for (int64_t i = 0; i < own; ++i)
+        exprs.push_back(operandType.getDimSize(i) == 1 ? rewriter.getAffineConstantExpr(0)
+                                                       : rewriter.getAffineDimExpr(batch - own + i));
+      exprs.push_back(rewriter.getAffineDimExpr(row));
+      exprs.push_back(rewriter.getAffineDimExpr(column));
+      return AffineMap::get(loops, 0, exprs, rewriter.getContext());
+    };
+    SmallVector<AffineExpr> result;
+    for (int64_t i = 0; i < batch + 2; ++i)
+      result.push_back(rewriter.getAffineDimExpr(i));
+    SmallVector<AffineMap> maps{map(lhs, batch, batch + 2), map(rhs, batch + 2, batch + 1),
+                                AffineMap::get(loops, 0, result, rewriter.getContext())};
+    SmallVector<utils::IteratorType> iterators(batch + 2, utils::IteratorType::parallel);
+    iterators.push_back(utils::IteratorType::reduction);
+    Type compute = getComputeType(type.getElementType());
+    Value init = lower.filled(type.clone(compute), shape, lower.scalar(compute, 0));
+    auto generic = linalg::GenericOp::create(rewriter, op.getLoc(), init.getType(), ValueRange{lhs, rhs}, init, maps,
+                                             iterators, buildMultiplyAdd);
+    rewriter.replaceOp(op, narrowTensor(lower, generic.getResult(0), type, shape));
+    return success();
+  }
+};
+
+/// The input with zeros around (negative amounts crop) and between the elements of the spatial axes.
+Value spread(Lowering &lower, Value input, ArrayRef<Size> inputShape, ArrayRef<Size> low, ArrayRef<Size> high,
+             ArrayRef<int64_t> strides, Shape &shape) {
+  auto type = cast<RankedTensorType>(input.getType());
+  shape.assign(inputShape.begin(), inputShape.end());
+  bool same = true;
+  for (size_t i = 0; i < strides.size(); ++i) {
+    Size one = lower.sizes.constant(1), step = lower.sizes.constant(strides[i]);
+    Size span = lower.sizes.add(lower.sizes.mul(lower.sizes.sub(shape[2 + i], one), step), one);
+    shape[2 + i] = lower.sizes.max(lower.sizes.add(lower.sizes.add(span, low[i]), high[i]), lower.sizes.constant(0));
+    same &= getConstant(low[i]) == 0 && getConstant(high[i]) == 0 && strides[i] == 1;
+  }
+  if (same) {
+    shape.assign(inputShape.begin(), inputShape.end());
+    return input;
+  }
+  Value zero = lower.scalar(type.getElementType(), 0);
+  SmallVector<Value> lows, limits;
+  for (size_t i = 0; i < strides.size(); ++i) {
+    lows.push_back(lower.index(low[i]));
+    limits.push_back(lower.index(inputShape[2 + i]));
+  }
+  return lower.compute(type.clone(getStaticSizes(shape)), shape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+    SmallVector<Value> from(indices);
+    Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+    for (size_t i = 0; i < strides.size(); ++i) {
+      Value place = arith::SubIOp::create(b, loc, indices[2 + i], lows[i]);
+      if (strides[i] != 1) {
+        Value step = arith::ConstantIndexOp::create(b, loc, strides[i]);
+        Value none = arith::ConstantIndexOp::create(b, loc, 0);
+        Value rest = arith::RemSIOp::create(b, loc, place, step);
+        inside = arith::AndIOp::create(b, loc, inside,
+                                       Value(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rest, none)));
+        place = arith::DivSIOp::create(b, loc, place, step);
+        // A negative place above -step divides to 0.
+        Value original = arith::SubIOp::create(b, loc, indices[2 + i], lows[i]);
+        inside = arith::AndIOp::create(b, loc, inside,
+                                       Value(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, original, none)));
+      }
+      inside = arith::AndIOp::create(b, loc, inside, isInside(b, loc, place, limits[i]));
+      from[2 + i] = place;
+    }
+    auto branch = scf::IfOp::create(
+        b, loc, inside,
+        [&](OpBuilder &b, Location loc) {
+          scf::YieldOp::create(b, loc, Value(tensor::ExtractOp::create(b, loc, input, from)));
+        },
+        [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, zero); });
+    return branch.getResult(0);
+  });
+}
+
+/// Splits axis `axis` of a tensor into `groups` and the rest.
+Value splitAxis(Lowering &lower, Value tensor, ArrayRef<Size> shape, int64_t axis, int64_t groups, Shape &result) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<ReassociationIndices> groupsOf;
+  SmallVector<int64_t> statics;
+  result.clear();
+  for (int64_t i = 0, next = 0; i < type.getRank(); ++i) {
+    ReassociationIndices indices{next++};
+    if (i == axis) {
+      indices.push_back(next++);
+      result.push_back(lower.sizes.constant(groups));
+      result.push_back(lower.sizes.floorDiv(shape[i], lower.sizes.constant(groups)));
+    } else {
+      result.push_back(shape[i]);
+    }
+    groupsOf.push_back(indices);
+  }
+  SmallVector<OpFoldResult> sizes(result.begin(), result.end());
+  statics = getStaticSizes(result);
+  for (int64_t i = 0, j = 0; i < type.getRank(); ++i, ++j) {
+    if (i == axis)
+      ++j;
+    else if (type.isDynamicDim(i) != ShapedType::isDynamic(statics[j])) {
+      statics[j] = type.getDimSize(i);
+      sizes[j] = type.isDynamicDim(i) ? OpFoldResult(lower.index(result[j])) : OpFoldResult(lower.b.getIndexAttr(statics[j]));
+    }
+  }
+  return tensor::ExpandShapeOp::create(lower.b, lower.loc, type.clone(statics), tensor, groupsOf, sizes);
+}
+
+/// A convolution without padding. With `groups` the loops are n, g, f, y…, c, k…, otherwise n, f, y…, c, k….
+/// With `transposed` the filter's first axis is summed, not its second.
+Value convolve(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value filter, ArrayRef<Size> filterShape,
+               RankedTensorType type, ArrayRef<Size> shape, ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations,
+               int64_t groups, bool transposed) {
+  OpBuilder &b = lower.b;
+  int64_t spatial = strides.size();
+  bool grouped = groups != 1;
+  Shape inputSizes(inputShape), filterSizes(filterShape), outputSizes(shape);
+  RankedTensorType outputType = type;
+  if (grouped) {
+    input = splitAxis(lower, input, inputShape, 1, groups, inputSizes);
+    filter = splitAxis(lower, filter, filterShape, 0, groups, filterSizes);
+    outputSizes.assign({shape[0], lower.sizes.constant(groups),
+                        transposed ? filterShape[1] : lower.sizes.floorDiv(filterShape[0], lower.sizes.constant(groups))});
+    outputSizes.append(shape.begin() + 2, shape.end());
+    outputType = type.clone(getStaticSizes(outputSizes));
+  }
+  int64_t outer = 2 + grouped, loops = outer + spatial + 1 + spatial, sum = outer + spatial;
+  auto dim = [&](int64_t i) { return b.getAffineDimExpr(i); };
+  SmallVector<AffineExpr> in{dim(0)}, weight, out;
+  if (grouped) {
+    in.push_back(dim(1));
+    weight.push_back(dim(1));
+  }
+  in.push_back(dim(sum));
+  weight.push_back(transposed ? dim(sum) : dim(outer - 1));
+  weight.push_back(transposed ? dim(outer - 1) : dim(sum));
+  for (int64_t i = 0; i < spatial; ++i) {
+    AffineExpr tap = dim(sum + 1 + i);
+    in.push_back(dim(outer + i) * strides[i] + tap * dilations[i]);
+    weight.push_back(tap);
+  }
+  for (int64_t i = 0; i < outer + spatial; ++i)
+    out.push_back(dim(i));
+  SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, b.getContext()), AffineMap::get(loops, 0, weight, b.getContext()),
+                              AffineMap::get(loops, 0, out, b.getContext())};
+  SmallVector<utils::IteratorType> iterators(outer + spatial, utils::IteratorType::parallel);
+  iterators.append(1 + spatial, utils::IteratorType::reduction);
+  Type compute = getComputeType(type.getElementType());
+  Value init = lower.filled(outputType.clone(compute), outputSizes, lower.scalar(compute, 0));
+  Value result = linalg::GenericOp::create(b, lower.loc, init.getType(), ValueRange{input, filter}, init, maps, iterators,
+                                           buildMultiplyAdd)
+                     .getResult(0);
+  result = narrowTensor(lower, result, outputType, outputSizes);
+  if (!grouped)
+    return result;
+  SmallVector<ReassociationIndices> join;
+  for (int64_t i = 0, next = 0; i < 2 + spatial; ++i) {
+    join.push_back({next++});
+    if (i == 1)
+      join.back().push_back(next++);
+  }
+  auto joined = tensor::CollapseShapeOp::create(b, lower.loc, result, join);
+  return joined.getType() == type ? Value(joined) : Value(tensor::CastOp::create(b, lower.loc, type, joined));
+}
+
+/// Ends the run where the channels do not fit; nothing is built where types say that they do.
+void checkChannels(Lowering &lower, Size channels, Size expected) {
+  if (channels == expected || (getConstant(channels) && getConstant(expected)))
+    return;
+  lower.check(arith::CmpIOp::create(lower.b, lower.loc, arith::CmpIPredicate::eq, lower.index(channels), lower.index(expected)),
+              "the channels of input and filter do not fit");
+}
+
+struct LowerConv final : GraphPattern<ConvOp> {
+  using GraphPattern::GraphPattern;
+  LogicalResult matchAndRewrite(ConvOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Lowering lower(rewriter, op.getLoc());
+    size_t spatial = op.getStrides().size();
+    ArrayRef<Size> inputShape = shapeOf(op.getInput()), filterShape = shapeOf(op.getFilter());
+    checkChannels(lower, inputShape[1], lower.sizes.mul(filterShape[1], lower.sizes.constant(op.getGroups())));
+    Shape low, high, padded;
+    for (size_t i = 0; i < spatial; ++i) {
+      low.push_back(lower.sizes.constant(op.getPads()[i]));
+      high.push_back(lower.sizes.constant(op.getPads()[spatial + i]));
+    }
+    SmallVector<int64_t> ones(spatial, 1);
+    Value input = spread(lower, adaptor.getInput(), inputShape, low, high, ones, padded);
+    rewriter.replaceOp(op, convolve(lower, input, padded, adaptor.getFilter(), filterShape, convertedType(op), shapeOf(op),
+                                    op.getStrides(), op.getDilations(), op.getGroups(), /*transposed=*/false));
+    return success();
+  }
+};
+
+/// y = conv(input spread by the strides and padded by reach - 1 - pad, flipped filter)
+struct LowerConvTranspose final : GraphPattern<ConvTransposeOp> {
+  using GraphPattern::GraphPattern;
+  LogicalResult matchAndRewrite(ConvTransposeOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Lowering lower(rewriter, op.getLoc());
+    size_t spatial = op.getStrides().size();
+    ArrayRef<Size> inputShape = shapeOf(op.getInput()), filterShape = shapeOf(op.getFilter());
+    checkChannels(lower, inputShape[1], filterShape[0]);
+    auto filterType = cast<RankedTensorType>(adaptor.getFilter().getType());
+    Value filter = lower.compute(filterType, filterShape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+      SmallVector<Value> from(indices);
+      for (size_t i = 2; i < from.size(); ++i) {
+        Value size = tensor::DimOp::create(b, loc, adaptor.getFilter(), static_cast<int64_t>(i));
+        Value last = arith::SubIOp::create(b, loc, size, Value(arith::ConstantIndexOp::create(b, loc, 1)));
+        from[i] = arith::SubIOp::create(b, loc, last, indices[i]);
+      }
+      return tensor::ExtractOp::create(b, loc, adaptor.getFilter(), from);
+    });
+    Shape low, high, padded;
+    for (size_t i = 0; i < spatial; ++i) {
+      Size reach = lower.sizes.mul(lower.sizes.sub(filterShape[2 + i], lower.sizes.constant(1)),
+                                   lower.sizes.constant(op.getDilations()[i]));
+      low.push_back(lower.sizes.sub(reach, lower.sizes.constant(op.getPads()[i])));
+      high.push_back(lower.sizes.sub(
+          lower.sizes.add(reach, lower.sizes.constant(op.getOutputPadding()[i])), lower.sizes.constant(op.getPads()[spatial + i])));
+    }
+    SmallVector<int64_t> ones(spatial, 1);
+    Value input = spread(lower, adaptor.getInput(), inputShape, low, high, op.getStrides(), padded);
+    rewriter.replaceOp(op, convolve(lower, input, padded, filter, filterShape, convertedType(op), shapeOf(op), ones,
+                                    op.getDilations(), op.getGroups(), /*transposed=*/true));
+    return success();
+  }
+};
+
+} // namespace
+
+void mlc::graph::populateContractionLowerings(RewritePatternSet &patterns, const TypeConverter &converter,
+                                              const ResolvedShapes &shapes) {
+  patterns.add<LowerMatMul, LowerConv, LowerConvTranspose>(converter, patterns.getContext(), shapes);
+}

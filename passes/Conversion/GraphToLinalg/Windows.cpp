@@ -1,0 +1,208 @@
+//===- Windows.cpp - pooling ---------------------------------------------------------------------------------------===//
+//
+// One loop nest over the result and the window; places outside of the input are skipped by a comparison, which keeps
+// padding, dilation and ceil_mode in one formula.
+//
+//===------------------------------------------------------------------------------------------------------------===//
+#include "passes/Conversion/GraphToLinalg/Lowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlc::graph;
+
+namespace {
+
+/// Attributes of a window and the index arithmetic that follows from them.
+struct Window final {
+  ArrayRef<int64_t> kernel, strides, pads, dilations;
+  SmallVector<Value> limits;
+
+  template <typename Op>
+  Window(Op op, Lowering &lower, ArrayRef<Size> inputShape)
+      : kernel(op.getKernel()), strides(op.getStrides()), pads(op.getPads()), dilations(op.getDilations()) {
+    for (Size size : inputShape.drop_front(2))
+      limits.push_back(lower.index(size));
+  }
+
+  Shape sizes(Lowering &lower) const {
+    return Shape(llvm::map_range(kernel, [&](int64_t size) { return lower.sizes.constant(size); }));
+  }
+
+  /// Indices into the input for a place of the result and one of the window, and whether they are inside.
+  std::pair<SmallVector<Value>, Value> place(OpBuilder &b, Location loc, ValueRange indices) const {
+    SmallVector<Value> from(indices.take_front(2));
+    Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+    for (size_t i = 0; i < kernel.size(); ++i) {
+      auto constant = [&](int64_t value) { return Value(arith::ConstantIndexOp::create(b, loc, value)); };
+      Value start = arith::MulIOp::create(b, loc, indices[2 + i], constant(strides[i]));
+      Value tap = arith::MulIOp::create(b, loc, indices[2 + kernel.size() + i], constant(dilations[i]));
+      Value at = arith::AddIOp::create(b, loc, start, tap);
+      at = arith::SubIOp::create(b, loc, at, constant(pads[i]));
+      inside = arith::AndIOp::create(b, loc, inside, isInside(b, loc, at, limits[i]));
+      from.push_back(at);
+    }
+    return {from, inside};
+  }
+
+  /// How many places of the window at `indices` lie in the input, or with `padded` in input and padding.
+  Value count(OpBuilder &b, Location loc, ValueRange indices, bool padded) const {
+    Value total = arith::ConstantIndexOp::create(b, loc, 1);
+    for (size_t i = 0; i < kernel.size(); ++i) {
+      auto constant = [&](int64_t value) { return Value(arith::ConstantIndexOp::create(b, loc, value)); };
+      Value start = arith::SubIOp::create(
+          b, loc, Value(arith::MulIOp::create(b, loc, indices[2 + i], constant(strides[i]))), constant(pads[i]));
+      Value low = padded ? constant(-pads[i]) : constant(0);
+      Value high = padded ? Value(arith::AddIOp::create(b, loc, limits[i], constant(pads[kernel.size() + i]))) : limits[i];
+      // Taps t in [0, kernel) with low <= start + t * dilation < high.
+      Value step = constant(dilations[i]);
+      Value first = arith::CeilDivSIOp::create(b, loc, Value(arith::SubIOp::create(b, loc, low, start)), step);
+      first = arith::MaxSIOp::create(b, loc, first, constant(0));
+      Value end = arith::CeilDivSIOp::create(b, loc, Value(arith::SubIOp::create(b, loc, high, start)), step);
+      end = arith::MinSIOp::create(b, loc, end, constant(kernel[i]));
+      Value taps = arith::MaxSIOp::create(b, loc, Value(arith::SubIOp::create(b, loc, end, first)), constant(0));
+      total = arith::MulIOp::create(b, loc, total, taps);
+    }
+    return total;
+  }
+};
+
+struct LowerPool final : GraphPattern<PoolOp> {
+  using GraphPattern::GraphPattern;
+  LogicalResult matchAndRewrite(PoolOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Lowering lower(rewriter, op.getLoc());
+    RankedTensorType type = convertedType(op);
+    ArrayRef<Size> shape = shapeOf(op);
+    Window window(op, lower, shapeOf(op.getInput()));
+    ReduceKind kind = op.getKind() == PoolKind::max ? ReduceKind::max : ReduceKind::sum;
+    bool isUnsigned = isUnsignedElement(op.getInput().getType());
+    Type element = getElementTypeOrSelf(op.getInput().getType()), compute = getComputeType(element);
+    Value init = lower.filled(type.clone(compute), shape, neutral(rewriter, op.getLoc(), kind, element));
+    Value input = adaptor.getInput();
+    Value result = lower.reduce(init, window.sizes(lower), [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
+      auto [from, inside] = window.place(b, loc, indices);
+      auto branch = scf::IfOp::create(
+          b, loc, inside,
+          [&, from = from](OpBuilder &b, Location loc) {
+            Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+            scf::YieldOp::create(b, loc, combine(b, loc, kind, old, value, isUnsigned));
+          },
+          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, old); });
+      return branch.getResult(0);
+    });
+    if (op.getKind() != PoolKind::average && compute == type.getElementType()) {
+      rewriter.replaceOp(op, result);
+      return success();
+    }
+    rewriter.replaceOp(op, lower.compute(type, shape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+      Value value = tensor::ExtractOp::create(b, loc, result, indices);
+      if (op.getKind() == PoolKind::average) {
+        Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(),
+                                                 window.count(b, loc, indices, op.getCountIncludePad()));
+        if (isa<FloatType>(compute)) {
+          value = arith::DivFOp::create(b, loc, value, Value(arith::SIToFPOp::create(b, loc, compute, count)));
+        } else {
+          Value wide = value.getType().isInteger(64) ? value : Value(arith::ExtSIOp::create(b, loc, b.getI64Type(), value));
+          Value one = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(1));
+          wide = arith::DivSIOp::create(b, loc, wide, Value(arith::MaxSIOp::create(b, loc, count, one)));
+          value = compute.isInteger(64) ? wide : Value(arith::TruncIOp::create(b, loc, compute, wide));
+        }
+      }
+      return narrow(b, loc, value, type.getElementType());
+    }));
+    return success();
+  }
+};
+
+/// First the maximum, then the first place that has it: two plain reductions.
+struct LowerMaxPoolWithIndices final : GraphPattern<MaxPoolWithIndicesOp> {
+  using GraphPattern::GraphPattern;
+  LogicalResult matchAndRewrite(MaxPoolWithIndicesOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Lowering lower(rewriter, op.getLoc());
+    RankedTensorType type = convertedType(op.getResult()), indexType = convertedType(op.getIndices());
+    ArrayRef<Size> shape = shapeOf(op.getResult()), inputShape = shapeOf(op.getInput());
+    Window window(op, lower, inputShape);
+    bool isUnsigned = isUnsignedElement(op.getInput().getType());
+    Type element = getElementTypeOrSelf(op.getInput().getType());
+    Value input = adaptor.getInput();
+    // The best place so far as a row-major tap number; -1 for none.
+    Value none = lower.filled(indexType, shape, lower.scalar(rewriter.getI64Type(), -1));
+    SmallVector<Value> strides(inputShape.size());
+    Size stride = lower.sizes.constant(1);
+    SmallVector<size_t> order; // axes from the fastest on
+    for (size_t axis = inputShape.size(); axis-- > 2;)
+      order.push_back(axis);
+    if (op.getColumnMajor())
+      std::reverse(order.begin(), order.end());
+    order.push_back(1);
+    order.push_back(0);
+    for (size_t axis : order) {
+      strides[axis] = lower.index(stride);
+      stride = lower.sizes.mul(stride, inputShape[axis]);
+    }
+    auto offsetOf = [&](OpBuilder &b, Location loc, ValueRange at) {
+      Value offset = arith::ConstantIndexOp::create(b, loc, 0);
+      for (auto [index, stride] : llvm::zip(at, strides))
+        offset = arith::AddIOp::create(b, loc, offset, Value(arith::MulIOp::create(b, loc, index, stride)));
+      return Value(arith::IndexCastOp::create(b, loc, b.getI64Type(), offset));
+    };
+    auto readAt = [&](OpBuilder &b, Location loc, Value offset) {
+      Value rest = arith::IndexCastOp::create(b, loc, b.getIndexType(), offset);
+      SmallVector<Value> at(inputShape.size());
+      for (size_t axis : llvm::reverse(order)) {
+        at[axis] = arith::DivUIOp::create(b, loc, rest, strides[axis]);
+        rest = arith::RemUIOp::create(b, loc, rest, strides[axis]);
+      }
+      return widen(b, loc, tensor::ExtractOp::create(b, loc, input, at));
+    };
+    Value places = lower.reduce(none, window.sizes(lower), [&](OpBuilder &b, Location loc, ValueRange indices, Value best) -> Value {
+      auto [from, inside] = window.place(b, loc, indices);
+      auto branch = scf::IfOp::create(
+          b, loc, inside,
+          [&, from = from](OpBuilder &b, Location loc) {
+            Value here = offsetOf(b, loc, from);
+            Value zero = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(0));
+            Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, best, zero);
+            Value old = readAt(b, loc, arith::SelectOp::create(b, loc, isFirst, here, best));
+            Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+            Value better;
+            if (isa<FloatType>(value.getType())) {
+              Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+              Value wasNumber = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, old, old);
+              better = arith::OrIOp::create(b, loc, Value(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, value, old)),
+                                            Value(arith::AndIOp::create(b, loc, isNaN, wasNumber)));
+            } else {
+              better = arith::CmpIOp::create(b, loc, isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, value, old);
+            }
+            Value take = arith::OrIOp::create(b, loc, isFirst, better);
+            scf::YieldOp::create(b, loc, Value(arith::SelectOp::create(b, loc, take, here, best)));
+          },
+          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, best); });
+      return branch.getResult(0);
+    });
+    Value nothing = narrow(rewriter, op.getLoc(), neutral(rewriter, op.getLoc(), ReduceKind::max, element), type.getElementType());
+    Value values = lower.compute(type, shape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+      Value place = tensor::ExtractOp::create(b, loc, places, indices);
+      Value zero = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(0));
+      Value found = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, place, zero);
+      auto branch = scf::IfOp::create(
+          b, loc, found,
+          [&](OpBuilder &b, Location loc) {
+            scf::YieldOp::create(b, loc, narrow(b, loc, readAt(b, loc, place), type.getElementType()));
+          },
+          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, nothing); });
+      return branch.getResult(0);
+    });
+    rewriter.replaceOp(op, {values, places});
+    return success();
+  }
+};
+
+} // namespace
+
+void mlc::graph::populateWindowLowerings(RewritePatternSet &patterns, const TypeConverter &converter,
+                                         const ResolvedShapes &shapes) {
+  patterns.add<LowerPool, LowerMaxPoolWithIndices>(converter, patterns.getContext(), shapes);
+}
