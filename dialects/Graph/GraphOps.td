@@ -638,14 +638,14 @@ def TopKOp : Graph_Op<"top_k"> {
 def ResizeOp : Graph_Op<"resize"> {
   let summary = "resamples to other sizes";
   let description = [{
-    Each axis from size x to y with `scales` (one f64 an axis, rank-1 tensor of f32; y / x where the sizes were given) and
-    the coordinate transformation of the same name in ONNX. `roi` (rank-1 f32, starts then ends, normalised) is used by
+    Each axis from size x to y with `scales` (one an axis; y / x where the sizes were given) and
+    the coordinate transformation of the same name in ONNX. `roi` (starts then ends, normalised) is used by
     `tf_crop_and_resize`, which gives `extrapolation` outside of the input. `antialias` widens the filter when shrinking;
     `exclude_outside` drops weights outside of the input and renormalises. Axes that keep their size with scale 1 are copied.
 
     Constraints: (C1) one size an axis; (C2) `scales` has one entry an axis; (C3) `roi`, where present, two.
   }];
-  let arguments = (ins Graph_ResizeMode:$mode, Graph_Tensor:$input, Graph_TensorOf<F32>:$scales, Graph_TensorOf<F32>:$roi,
+  let arguments = (ins Graph_ResizeMode:$mode, Graph_Tensor:$input, Graph_TensorOf<F64>:$scales, Graph_TensorOf<F64>:$roi,
                        Variadic<Index>:$sizes, DenseI64ArrayAttr:$static_sizes, Graph_CoordinateMode:$coordinates,
                        Graph_NearestMode:$nearest, F64Attr:$cubic_coefficient, F64Attr:$extrapolation, UnitAttr:$antialias,
                        UnitAttr:$exclude_outside);

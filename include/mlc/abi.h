@@ -78,11 +78,11 @@ typedef struct mlc_frame {
 
 #if defined(__cplusplus)
 static_assert(sizeof(mlc_tensor_info) == 32, "ABI");
-static_assert(sizeof(mlc_model_info) == 112, "ABI");
+static_assert(sizeof(mlc_model_info) == 104, "ABI");
 static_assert(sizeof(mlc_frame) == 40, "ABI");
 #else
 _Static_assert(sizeof(mlc_tensor_info) == 32, "ABI");
-_Static_assert(sizeof(mlc_model_info) == 112, "ABI");
+_Static_assert(sizeof(mlc_model_info) == 104, "ABI");
 _Static_assert(sizeof(mlc_frame) == 40, "ABI");
 #endif
 

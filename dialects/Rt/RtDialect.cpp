@@ -1,0 +1,94 @@
+//===- RtDialect.cpp - verification and bufferization of the rt dialect -------------------------------------------===//
+#include "dialects/Rt/RtDialect.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlc::rt;
+
+#include "dialects/Rt/RtDialect.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Rt/RtTypes.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialects/Rt/RtOps.cpp.inc"
+
+void RtDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Rt/RtTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Rt/RtOps.cpp.inc"
+      >();
+}
+
+namespace {
+
+LogicalResult verifySizes(Operation *op, Type type, ValueRange sizes) {
+  int64_t dynamic = cast<ShapedType>(type).getNumDynamicDims();
+  if (static_cast<int64_t>(sizes.size()) != dynamic) // (C1)
+    return op->emitOpError("expected ") << dynamic << " sizes, but got " << sizes.size();
+  return success();
+}
+
+LogicalResult verifyStatic(Operation *op, Type type) {
+  if (!cast<ShapedType>(type).hasStaticShape()) // (C1)
+    return op->emitOpError("requires a static shape, but got ") << type;
+  return success();
+}
+
+BaseMemRefType bufferTypeOf(Type type) {
+  if (auto memref = dyn_cast<BaseMemRefType>(type))
+    return memref;
+  return bufferization::getMemRefTypeWithStaticIdentityLayout(cast<TensorType>(type));
+}
+
+} // namespace
+
+LogicalResult InputOp::verify() { return verifySizes(*this, getType(), getSizes()); }
+LogicalResult OutputOp::verify() { return verifySizes(*this, getType(), getSizes()); }
+LogicalResult AllocOp::verify() { return verifySizes(*this, getType(), getSizes()); }
+LogicalResult WeightOp::verify() { return verifyStatic(*this, getType()); }
+
+LogicalResult WorkspaceOp::verify() {
+  if (failed(verifyStatic(*this, getType())))
+    return failure();
+  if (getOffset() % 64 != 0) // (C2)
+    return emitOpError("expected an offset that is a multiple of 64, but got ") << getOffset();
+  return success();
+}
+
+// Inputs and weights are memory that the code reads and never writes.
+#define MLC_SOURCE_OP(OP)                                                                                              \
+  bool OP::bufferizesToMemoryRead(OpOperand &, const bufferization::AnalysisState &) { return false; }                 \
+  bool OP::bufferizesToMemoryWrite(OpOperand &, const bufferization::AnalysisState &) { return false; }                \
+  bufferization::AliasingValueList OP::getAliasingValues(OpOperand &, const bufferization::AnalysisState &) {          \
+    return {};                                                                                                         \
+  }                                                                                                                    \
+  bool OP::isWritable(Value, const bufferization::AnalysisState &) { return false; }                                   \
+  FailureOr<bufferization::BufferLikeType> OP::getBufferType(Value value, const bufferization::BufferizationOptions &, \
+                                                             const bufferization::BufferizationState &,                \
+                                                             SmallVector<Value> &) {                                   \
+    return cast<bufferization::BufferLikeType>(Type(bufferTypeOf(value.getType())));                                   \
+  }
+MLC_SOURCE_OP(InputOp)
+MLC_SOURCE_OP(WeightOp)
+#undef MLC_SOURCE_OP
+
+LogicalResult InputOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &,
+                                 bufferization::BufferizationState &) {
+  bufferization::replaceOpWithNewBufferizedOp<InputOp>(rewriter, *this, bufferTypeOf(getType()), getFrame(), getIndexAttr(),
+                                                       getSizes());
+  return success();
+}
+
+LogicalResult WeightOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &,
+                                  bufferization::BufferizationState &) {
+  bufferization::replaceOpWithNewBufferizedOp<WeightOp>(rewriter, *this, bufferTypeOf(getType()), getFrame(),
+                                                        getParameterAttr(), getOffsetAttr());
+  return success();
+}

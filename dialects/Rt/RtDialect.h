@@ -1,0 +1,24 @@
+//===- RtDialect.h - what generated code asks of the runtime -----------------------------------------*- C++ -*--===//
+//
+// The other side of mlc/abi.h. See RtDialect.td.
+//
+//===------------------------------------------------------------------------------------------------------------===//
+#ifndef MLC_DIALECTS_RT_RTDIALECT_H
+#define MLC_DIALECTS_RT_RTDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Rt/RtDialect.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Rt/RtTypes.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/Rt/RtOps.h.inc"
+
+#endif

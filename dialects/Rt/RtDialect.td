@@ -1,0 +1,115 @@
+//===- RtDialect.td - what generated code asks of the runtime ---------------------------------*- tablegen -*----===//
+#ifndef MLC_DIALECTS_RT_RTDIALECT_TD
+#define MLC_DIALECTS_RT_RTDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Rt_Dialect : Dialect {
+  let name = "rt";
+  let cppNamespace = "::mlc::rt";
+  let summary = "What generated code asks of the runtime";
+  let description = [{
+    The other side of `mlc/abi.h`: an entry function gets a frame, and reads its inputs, weights and workspace from it.
+    The ops that give values work on tensors and, after bufferization, on memrefs.
+  }];
+  let useDefaultTypePrinterParser = 1;
+}
+
+def Rt_FrameType : TypeDef<Rt_Dialect, "Frame"> {
+  let mnemonic = "frame";
+  let summary = "one run: `mlc_frame` of abi.h";
+}
+
+def Rt_Buffer : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+
+/// An op that gives a tensor which lies in memory the op does not own.
+class Rt_SourceOp<string mnemonic> : Op<Rt_Dialect, mnemonic, [
+    DeclareOpInterfaceMethods<BufferizableOpInterface, ["bufferize", "getBufferType", "isWritable",
+      "bufferizesToMemoryRead", "bufferizesToMemoryWrite", "getAliasingValues"]>, Pure]>;
+
+def Rt_InputOp : Rt_SourceOp<"input"> {
+  let summary = "gives an input of the model";
+  let description = [{
+    Constraints: (C1) the number of `sizes` is that of the dynamic axes. They are what `rt.input_size` gives.
+
+    Example: `%0 = rt.input %frame[0] sizes(%n) : tensor<?x4xf32>`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, I64Attr:$index, Variadic<Index>:$sizes);
+  let results = (outs Rt_Buffer:$result);
+  let assemblyFormat = "$frame `[` $index `]` (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Rt_InputSizeOp : Op<Rt_Dialect, "input_size", [Pure]> {
+  let summary = "gives a size of an input of the model";
+  let description = [{Example: `%n = rt.input_size %frame[0, 1]`: axis 1 of input 0.}];
+  let arguments = (ins Rt_FrameType:$frame, I64Attr:$index, I64Attr:$axis);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$frame `[` $index `,` $axis `]` attr-dict";
+}
+
+def Rt_WeightOp : Rt_SourceOp<"weight"> {
+  let summary = "gives a weight of the model";
+  let description = [{
+    The bytes at `offset` of the blob of weights. Constraints: (C1) the shape is static.
+
+    Example: `%0 = rt.weight %frame @w at 4096 : tensor<64x3x7x7xf32>`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, FlatSymbolRefAttr:$parameter, I64Attr:$offset);
+  let results = (outs Rt_Buffer:$result);
+  let assemblyFormat = "$frame $parameter `at` $offset attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Rt_OutputOp : Op<Rt_Dialect, "output"> {
+  let summary = "gives the buffer of an output of the model";
+  let description = [{
+    Ends the run when the caller's buffer does not fit. Constraints: (C1) the number of `sizes` is that of the dynamic axes.
+
+    Example: `%0 = rt.output %frame[0] sizes(%n) : memref<?x4xf32>`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, I64Attr:$index, Variadic<Index>:$sizes);
+  let results = (outs Res<AnyStridedMemRef, "", [MemAlloc]>:$result);
+  let assemblyFormat = "$frame `[` $index `]` (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Rt_WorkspaceOp : Op<Rt_Dialect, "workspace", [Pure]> {
+  let summary = "gives a buffer in the arena";
+  let description = [{
+    At byte `offset` of the workspace that was planned at compile time.
+
+    Constraints: (C1) the shape is static; (C2) the offset is a multiple of 64.
+
+    Example: `%0 = rt.workspace %frame at 128 : memref<4x4xf32>`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, I64Attr:$offset);
+  let results = (outs AnyStridedMemRef:$result);
+  let assemblyFormat = "$frame `at` $offset attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Rt_AllocOp : Op<Rt_Dialect, "alloc"> {
+  let summary = "takes a buffer from the pool of the run";
+  let description = [{
+    For sizes that are known only at run time. Constraints: (C1) the number of `sizes` is that of the dynamic axes.
+
+    Example: `%0 = rt.alloc %frame sizes(%n) : memref<?x4xf32>`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, Variadic<Index>:$sizes);
+  let results = (outs Res<AnyStridedMemRef, "", [MemAlloc]>:$result);
+  let assemblyFormat = "$frame (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Rt_FreeOp : Op<Rt_Dialect, "free"> {
+  let summary = "gives a buffer back to the pool of the run";
+  let description = [{Example: `rt.free %frame, %0 : memref<?x4xf32>`}];
+  let arguments = (ins Rt_FrameType:$frame, Arg<AnyStridedMemRef, "", [MemFree]>:$buffer);
+  let assemblyFormat = "$frame `,` $buffer attr-dict `:` type($buffer)";
+}
+
+#endif

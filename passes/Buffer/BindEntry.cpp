@@ -1,0 +1,113 @@
+//===- BindEntry.cpp - the entry function reads from a frame and writes into the caller's buffers -----------------===//
+//
+// Precondition: one public function with a body, on signless tensors; no graph op but parameters and weights.
+//
+//===------------------------------------------------------------------------------------------------------------===//
+#include "dialects/Graph/GraphDialect.h"
+#include "dialects/Rt/RtDialect.h"
+#include "passes/Buffer/Passes.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlc {
+#define GEN_PASS_DEF_BUFFERBINDENTRYPASS
+#include "passes/Buffer/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+
+namespace {
+
+struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> entries;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function.isPublic() && !function.isExternal())
+        entries.push_back(function);
+    for (func::FuncOp entry : entries) {
+      if (!llvm::hasSingleElement(entry.getBody())) {
+        entry.emitError("requires an entry function of one block");
+        return signalPassFailure();
+      }
+      Value frame = bindArguments(entry);
+      bindWeights(entry, frame);
+      bindResults(entry, frame);
+    }
+  }
+
+  /// Arguments become rt.input, their sizes rt.input_size.
+  Value bindArguments(func::FuncOp entry) {
+    Block &block = entry.getBody().front();
+    OpBuilder b = OpBuilder::atBlockBegin(&block);
+    unsigned count = block.getNumArguments();
+    auto frameType = mlc::rt::FrameType::get(&getContext());
+    Value frame = block.addArgument(frameType, entry.getLoc());
+    for (unsigned i = 0; i < count; ++i) {
+      BlockArgument argument = block.getArgument(i);
+      auto type = cast<RankedTensorType>(argument.getType());
+      SmallVector<Value> sizes;
+      for (int64_t axis = 0; axis < type.getRank(); ++axis)
+        if (type.isDynamicDim(axis))
+          sizes.push_back(mlc::rt::InputSizeOp::create(b, argument.getLoc(), b.getIndexType(), frame, i, axis));
+      Value input = mlc::rt::InputOp::create(b, argument.getLoc(), type, frame, i, sizes);
+      // Sizes are read from the frame, not from the buffer.
+      for (Operation *user : llvm::make_early_inc_range(argument.getUsers()))
+        if (auto dim = dyn_cast<tensor::DimOp>(user))
+          if (std::optional<int64_t> axis = dim.getConstantIndex(); axis && type.isDynamicDim(*axis)) {
+            unsigned position = llvm::count_if(llvm::seq<int64_t>(0, *axis), [&](int64_t i) { return type.isDynamicDim(i); });
+            dim.getResult().replaceAllUsesWith(sizes[position]);
+            dim.erase();
+          }
+      argument.replaceAllUsesWith(input);
+    }
+    block.eraseArguments(0, count);
+    entry.setFunctionType(FunctionType::get(&getContext(), frameType, {}));
+    entry.setAllArgAttrs(ArrayRef<Attribute>{});
+    return frame;
+  }
+
+  /// Weights get their offsets in the blob.
+  void bindWeights(func::FuncOp entry, Value frame) {
+    llvm::StringMap<int64_t> offsets;
+    int64_t next = 0;
+    for (auto parameter : getOperation().getOps<mlc::graph::ParameterOp>()) {
+      auto type = cast<RankedTensorType>(parameter.getType());
+      next = llvm::alignTo(next, 64);
+      offsets[parameter.getSymName()] = next;
+      unsigned bits = type.getElementTypeBitWidth();
+      next += type.getNumElements() * std::max(1u, bits / 8);
+    }
+    entry.walk([&](mlc::graph::WeightOp op) {
+      OpBuilder b(op);
+      Value weight = mlc::rt::WeightOp::create(b, op.getLoc(), op.getType(), frame, op.getParameterAttr(),
+                                               offsets.lookup(op.getParameter()));
+      op.replaceAllUsesWith(weight);
+      op.erase();
+    });
+    entry->setAttr("rt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(next));
+  }
+
+  /// Results are written into rt.output.
+  void bindResults(func::FuncOp entry, Value frame) {
+    auto terminator = cast<func::ReturnOp>(entry.getBody().front().getTerminator());
+    OpBuilder b(terminator);
+    for (auto [i, result] : llvm::enumerate(terminator.getOperands())) {
+      auto type = cast<RankedTensorType>(result.getType());
+      SmallVector<Value> sizes;
+      for (int64_t axis = 0; axis < type.getRank(); ++axis)
+        if (type.isDynamicDim(axis))
+          sizes.push_back(tensor::DimOp::create(b, terminator.getLoc(), result, axis));
+      auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
+      Value buffer = mlc::rt::OutputOp::create(b, terminator.getLoc(), bufferType, frame, static_cast<int64_t>(i), sizes);
+      bufferization::MaterializeInDestinationOp::create(b, terminator.getLoc(), Type(), result, buffer, /*restrict=*/true,
+                                                        /*writable=*/true);
+    }
+    terminator->setOperands({});
+    entry.setAllResultAttrs(ArrayRef<Attribute>{});
+  }
+};
+
+} // namespace

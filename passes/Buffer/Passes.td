@@ -1,0 +1,61 @@
+//===- Passes.td - from tensors to planned memory ----------------------------------------------*- tablegen -*----===//
+#ifndef MLC_PASSES_BUFFER_PASSES_TD
+#define MLC_PASSES_BUFFER_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def BufferBindEntryPass : Pass<"buffer-bind-entry", "::mlir::ModuleOp"> {
+  let summary = "Gives the entry function the signature of the runtime";
+  let description = [{
+    The public function takes a frame; its arguments become `rt.input`, its results are written into `rt.output` buffers.
+    Weights get their place in the blob, in the order of their declaration, each at a multiple of 64 bytes.
+
+    ```
+    func.func @f(%0: tensor<?xf32>) -> tensor<?xf32> { return %0 : tensor<?xf32> }
+    ```
+    becomes
+    ```
+    func.func @f(%frame: !rt.frame) {
+      %n = rt.input_size %frame[0, 0]
+      %0 = rt.input %frame[0] sizes(%n) : tensor<?xf32>
+      %1 = rt.output %frame[0] sizes(%n) : memref<?xf32>
+      bufferization.materialize_in_destination %0 in restrict writable %1
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def BufferPlanArenaPass : Pass<"buffer-plan-arena", "::mlir::func::FuncOp"> {
+  let summary = "Places all buffers of static size in one arena";
+  let description = [{
+    A buffer lives from its first to its last use, views of it included. Large buffers are placed first, each at the lowest
+    offset where no buffer that lives at the same time is; the function gets the attribute `rt.arena_bytes`. Buffers of
+    dynamic size come from the pool of the run and go back after their last use.
+
+    ```
+    %0 = memref.alloc() : memref<4xf32>      =>      %0 = rt.workspace %frame at 0 : memref<4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlc::rt::RtDialect"];
+  let statistics = [Statistic<"numPlanned", "planned-buffers", "buffers placed in the arena">,
+                    Statistic<"numDynamic", "dynamic-buffers", "buffers taken from the pool">];
+}
+
+def BufferExpandCopiesPass : Pass<"buffer-expand-copies", "::mlir::func::FuncOp"> {
+  let summary = "Turns copies of strided buffers into loops";
+  let description = [{
+    `memref.copy` between contiguous buffers stays and becomes memcpy.
+
+    ```
+    memref.copy %0, %1 : memref<4x4xf32> to memref<4x4xf32, strided<[8, 1]>>
+    ```
+    becomes a `linalg.generic` that yields its input.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+  let statistics = [Statistic<"numExpanded", "expanded-copies", "copies turned into loops">];
+}
+
+#endif

@@ -1,0 +1,240 @@
+//===- ConvertRtToLLVM.cpp - everything below loops becomes the LLVM dialect ---------------------------------------===//
+//
+// The frame is a pointer to `mlc_frame` (mlc/abi.h): inputs, weights and the arena are loads from it; outputs and dynamic
+// buffers are calls of the runtime. A failing `cf.assert` calls mlc_rt_fail, which does not return. Upstream patterns
+// convert the rest in the same sweep.
+//
+//===------------------------------------------------------------------------------------------------------------===//
+#include "dialects/Graph/GraphDialect.h"
+#include "dialects/Rt/RtDialect.h"
+#include "mlc/abi.h"
+#include "passes/Conversion/Passes.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+#include <cstddef>
+
+namespace mlc {
+#define GEN_PASS_DEF_CONVERTRTTOLLVMPASS
+#include "passes/Conversion/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+
+namespace {
+
+/// The pointer `bytes` behind `base`.
+Value offsetBy(OpBuilder &b, Location loc, Value base, int64_t bytes) {
+  if (bytes == 0)
+    return base;
+  return LLVM::GEPOp::create(b, loc, base.getType(), b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
+}
+
+/// As above, for offsets beyond 2 GiB.
+Value offsetByWide(OpBuilder &b, Location loc, Value base, int64_t bytes) {
+  Value offset = LLVM::ConstantOp::create(b, loc, b.getI64IntegerAttr(bytes));
+  return LLVM::GEPOp::create(b, loc, base.getType(), b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value loadPointer(OpBuilder &b, Location loc, Value base, int64_t offset) {
+  auto load = LLVM::LoadOp::create(b, loc, base.getType(), offsetBy(b, loc, base, offset));
+  load.setInvariant(true);
+  return load;
+}
+
+template <typename Op>
+struct RtPattern : ConvertOpToLLVMPattern<Op> {
+  using ConvertOpToLLVMPattern<Op>::ConvertOpToLLVMPattern;
+
+protected:
+  /// A descriptor of contiguous memory.
+  Value describe(Location loc, MemRefType type, Value pointer, ValueRange dynamicSizes, ConversionPatternRewriter &rewriter) const {
+    SmallVector<Value> sizes, strides;
+    Value total;
+    this->getMemRefDescriptorSizes(loc, type, dynamicSizes, rewriter, sizes, strides, total, /*sizeInBytes=*/false);
+    return Value(this->createMemRefDescriptor(loc, type, pointer, pointer, sizes, strides, rewriter));
+  }
+
+  Value call(Operation *op, StringRef name, TypeRange arguments, Type result, ValueRange values,
+             ConversionPatternRewriter &rewriter) const {
+    auto module = op->getParentOfType<ModuleOp>();
+    auto callee = LLVM::lookupOrCreateFn(rewriter, module, name, SmallVector<Type>(arguments), result);
+    auto call = LLVM::CallOp::create(rewriter, op->getLoc(), *callee, values);
+    return call.getNumResults() ? call.getResult() : Value();
+  }
+};
+
+struct LowerInputSize final : RtPattern<mlc::rt::InputSizeOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::InputSizeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Value table = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, input_sizes));
+    Value sizes = loadPointer(rewriter, op.getLoc(), table, 8 * op.getIndex());
+    auto size = rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, getIndexType(), offsetBy(rewriter, op.getLoc(), sizes, 8 * op.getAxis()));
+    size.setInvariant(true);
+    return success();
+  }
+};
+
+struct LowerInput final : RtPattern<mlc::rt::InputOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::InputOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Value table = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, inputs));
+    Value pointer = loadPointer(rewriter, op.getLoc(), table, 8 * op.getIndex());
+    rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, adaptor.getSizes(), rewriter));
+    return success();
+  }
+};
+
+struct LowerWeight final : RtPattern<mlc::rt::WeightOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::WeightOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Value blob = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, weights));
+    Value pointer = offsetByWide(rewriter, op.getLoc(), blob, op.getOffset());
+    rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, {}, rewriter));
+    return success();
+  }
+};
+
+struct LowerWorkspace final : RtPattern<mlc::rt::WorkspaceOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::WorkspaceOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Value arena = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, arena));
+    Value pointer = offsetByWide(rewriter, op.getLoc(), arena, op.getOffset());
+    rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, {}, rewriter));
+    return success();
+  }
+};
+
+struct LowerOutput final : RtPattern<mlc::rt::OutputOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::OutputOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    SmallVector<Value> sizes, strides;
+    Value total;
+    getMemRefDescriptorSizes(loc, type, adaptor.getSizes(), rewriter, sizes, strides, total, /*sizeInBytes=*/false);
+    Type pointerType = getPtrType();
+    Value array;
+    {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(&op->getParentOp()->getRegion(0).front());
+      Value count = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(std::max<int64_t>(1, type.getRank())));
+      array = LLVM::AllocaOp::create(rewriter, loc, pointerType, rewriter.getI64Type(), count);
+    }
+    for (auto [axis, size] : llvm::enumerate(sizes))
+      LLVM::StoreOp::create(rewriter, loc, size, offsetBy(rewriter, loc, array, 8 * axis));
+    Value index = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(op.getIndex()));
+    Value pointer = call(op, "mlc_rt_output", {pointerType, rewriter.getI32Type(), pointerType}, pointerType,
+                         {adaptor.getFrame(), index, array}, rewriter);
+    rewriter.replaceOp(op, Value(createMemRefDescriptor(loc, type, pointer, pointer, sizes, strides, rewriter)));
+    return success();
+  }
+};
+
+struct LowerAlloc final : RtPattern<mlc::rt::AllocOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::AllocOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    SmallVector<Value> sizes, strides;
+    Value bytes;
+    getMemRefDescriptorSizes(loc, type, adaptor.getSizes(), rewriter, sizes, strides, bytes, /*sizeInBytes=*/true);
+    Value pointer = call(op, "mlc_rt_alloc", {getPtrType(), rewriter.getI64Type()}, getPtrType(), {adaptor.getFrame(), bytes}, rewriter);
+    rewriter.replaceOp(op, Value(createMemRefDescriptor(loc, type, pointer, pointer, sizes, strides, rewriter)));
+    return success();
+  }
+};
+
+struct LowerFree final : RtPattern<mlc::rt::FreeOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::FreeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Value pointer = MemRefDescriptor(adaptor.getBuffer()).allocatedPtr(rewriter, op.getLoc());
+    call(op, "mlc_rt_free", {getPtrType(), getPtrType()}, LLVM::LLVMVoidType::get(getContext()), {adaptor.getFrame(), pointer}, rewriter);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// A failing check leaves the run with its message.
+struct LowerAssert final : RtPattern<cf::AssertOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(cf::AssertOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto module = op->getParentOfType<ModuleOp>();
+    Block *before = rewriter.getInsertionBlock();
+    Region *function = before->getParent();
+    Block *after = rewriter.splitBlock(before, op->getIterator());
+    Block *failing = rewriter.createBlock(function, function->end());
+    Value frame = function->front().getArgument(0);
+    Value message = globalString(module, op.getMsg(), loc, rewriter);
+    call(op, "mlc_rt_fail", {getPtrType(), getPtrType()}, LLVM::LLVMVoidType::get(getContext()), {frame, message}, rewriter);
+    LLVM::UnreachableOp::create(rewriter, loc);
+    rewriter.setInsertionPointToEnd(before);
+    cf::CondBranchOp::create(rewriter, loc, adaptor.getArg(), after, ValueRange{}, failing, ValueRange{});
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// The address of a constant string; equal ones share a global.
+  static Value globalString(ModuleOp module, StringRef text, Location loc, ConversionPatternRewriter &rewriter) {
+    std::string name = "mlc_message_" + llvm::utohexstr(llvm::hash_value(text));
+    LLVM::GlobalOp global = module.lookupSymbol<LLVM::GlobalOp>(name);
+    if (!global) {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(module.getBody());
+      std::string terminated = text.str() + '\0';
+      auto type = LLVM::LLVMArrayType::get(rewriter.getI8Type(), terminated.size());
+      global = LLVM::GlobalOp::create(rewriter, loc, type, /*isConstant=*/true, LLVM::Linkage::Internal, name,
+                                      rewriter.getStringAttr(terminated));
+    }
+    return LLVM::AddressOfOp::create(rewriter, loc, global);
+  }
+};
+
+struct EraseParameter final : OpRewritePattern<mlc::graph::ParameterOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(mlc::graph::ParameterOp op, PatternRewriter &rewriter) const override {
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLVM> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    LowerToLLVMOptions options(context);
+    LLVMTypeConverter converter(context, options);
+    converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
+    RewritePatternSet patterns(context);
+    patterns.add<LowerInputSize, LowerInput, LowerWeight, LowerWorkspace, LowerOutput, LowerAlloc, LowerFree>(converter);
+    patterns.add<LowerAssert>(converter, /*benefit=*/10);
+    patterns.add<EraseParameter>(context);
+    populateFuncToLLVMConversionPatterns(converter, patterns);
+    populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
+    arith::populateArithToLLVMConversionPatterns(converter, patterns);
+    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+    index::populateIndexToLLVMConversionPatterns(converter, patterns);
+    ub::populateUBToLLVMConversionPatterns(converter, patterns);
+    populateMathToLLVMConversionPatterns(converter, patterns);
+    LLVMConversionTarget target(*context);
+    target.addLegalOp<ModuleOp>();
+    target.addIllegalOp<mlc::graph::ParameterOp>();
+    if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

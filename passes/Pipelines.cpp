@@ -1,0 +1,110 @@
+//===- Pipelines.cpp - the table of contents of the compiler --------------------------------------------------------===//
+#include "passes/Pipelines.h"
+
+#include "passes/Buffer/Passes.h"
+#include "passes/Conversion/Passes.h"
+#include "passes/Linalg/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace mlc {
+
+namespace {
+void importPhase(OpPassManager &, const PipelineOptions &) {}
+} // namespace
+
+void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
+  pm.addPass(createCSEPass());           // equal subgraphs once
+  pm.addPass(createSymbolDCEPass());     // weights that no node reads
+}
+
+// Training and compression have no passes yet; an inference model passes through as it is.
+void buildTrainPipeline(OpPassManager &, const PipelineOptions &) {}
+void buildCompressPipeline(OpPassManager &, const PipelineOptions &) {}
+
+void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addPass(createConvertGraphToLinalgPass()); // every op becomes loops over its result
+  pm.addPass(createCanonicalizerPass());        // size arithmetic folds
+  pm.addPass(createCSEPass());
+  if (options.optLevel == 0)
+    return;
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createLinalgElementwiseOpFusionPass()); // element-wise chains in one loop
+  function.addPass(createCanonicalizerPass());
+  function.addPass(createCSEPass());
+}
+
+void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.optLevel > 0)
+    pm.addNestedPass<func::FuncOp>(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop
+}
+
+void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addPass(createBufferBindEntryPass()); // arguments and results become the frame
+  if (options.optLevel > 0)
+    pm.addPass(bufferization::createEmptyTensorEliminationPass()); // results are computed where they are wanted
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.allowReturnAllocsFromLoops = true;
+  bufferize.copyBeforeWrite = false;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize)); // tensors become memory
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createBufferPlanArenaPass());   // every static buffer gets its place
+  function.addPass(createBufferExpandCopiesPass()); // what is no memcpy becomes a loop
+}
+
+void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createConvertLinalgToLoopsPass());
+  pm.addPass(memref::createFoldMemRefAliasOpsPass()); // accesses of views become accesses of their buffers
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  if (options.optLevel > 0)
+    pm.addPass(createLoopInvariantCodeMotionPass());
+  pm.addPass(createSCFToControlFlowPass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand)); // rounding divisions, bf16 without hardware
+  pm.addPass(createConvertMathToLibmPass());               // what LLVM has no intrinsic for
+  pm.addPass(createConvertRtToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+ArrayRef<Phase> getPhases() {
+  static const Phase phases[] = {{"import", importPhase},           {"graph", buildGraphPipeline},
+                                 {"train", buildTrainPipeline},     {"compress", buildCompressPipeline},
+                                 {"linalg", buildLinalgPipeline},   {"vector", buildVectorPipeline},
+                                 {"buffer", buildBufferPipeline},   {"llvm", buildLLVMPipeline}};
+  return phases;
+}
+
+void registerPassesAndPipelines() {
+  registerConversionPasses();
+  registerLinalgPasses();
+  registerBufferPasses();
+  struct Options : PassPipelineOptions<Options> {
+    Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
+  };
+  for (const Phase &phase : getPhases())
+    PassPipelineRegistration<Options>("phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
+                                      [&phase](OpPassManager &pm, const Options &options) {
+                                        phase.build(pm, PipelineOptions{options.optLevel});
+                                      });
+}
+
+} // namespace mlc

@@ -1,0 +1,37 @@
+//===- Pipelines.h - the phases of the compiler ---------------------------------------------------------*- C++ -*-===//
+#ifndef MLC_PASSES_PIPELINES_H
+#define MLC_PASSES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace mlc {
+
+/// What all phases may depend on.
+struct PipelineOptions {
+  /// 0: plain loops, the oracle. 1 to 3: fused and reordered.
+  unsigned optLevel = 3;
+};
+
+/// A phase: its name on the command line, and the passes that lead to it from the phase before.
+struct Phase {
+  llvm::StringLiteral name;
+  void (*build)(mlir::OpPassManager &, const PipelineOptions &);
+};
+
+/// All phases in order. The first, `import`, is what an importer leaves: it has no passes.
+llvm::ArrayRef<Phase> getPhases();
+
+void buildGraphPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+void buildTrainPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+void buildCompressPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+void buildLinalgPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+void buildVectorPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+void buildBufferPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+void buildLLVMPipeline(mlir::OpPassManager &pm, const PipelineOptions &options);
+
+/// Registers the passes of mlc and each phase as a pipeline `--phase-<name>`.
+void registerPassesAndPipelines();
+
+} // namespace mlc
+
+#endif
