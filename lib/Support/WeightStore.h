@@ -29,6 +29,9 @@ public:
   /// Takes `bytes` over and gives a stable view of them.
   llvm::ArrayRef<char> keep(std::vector<char> bytes);
 
+  /// Keeps `owner` as long as the store lives: some weights are views of what it owns.
+  void keepAlive(std::shared_ptr<void> owner) { owners.push_back(std::move(owner)); }
+
   /// Names a range that the store owns (mapFile, keep) or that outlives it. Redefinition is a bug of the caller.
   void define(llvm::StringRef name, llvm::ArrayRef<char> bytes);
 
@@ -41,6 +44,7 @@ public:
 private:
   std::map<std::string, std::unique_ptr<llvm::MemoryBuffer>> files;
   std::vector<std::unique_ptr<std::vector<char>>> buffers;
+  std::vector<std::shared_ptr<void>> owners;
   llvm::StringMap<llvm::ArrayRef<char>> weights;
 };
 

@@ -83,7 +83,7 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
     entry.walk([&](mlc::graph::WeightOp op) {
       OpBuilder b(op);
       Value weight = mlc::rt::WeightOp::create(b, op.getLoc(), op.getType(), frame, op.getParameterAttr(),
-                                               offsets.lookup(op.getParameter()));
+                                               b.getI64IntegerAttr(offsets.lookup(op.getParameter())));
       op.replaceAllUsesWith(weight);
       op.erase();
     });

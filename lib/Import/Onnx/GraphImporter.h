@@ -1,0 +1,69 @@
+//===- GraphImporter.h - nodes and names of one model -------------------------------------------------------*- C++ -*-===//
+#ifndef MLC_LIB_IMPORT_ONNX_GRAPHIMPORTER_H
+#define MLC_LIB_IMPORT_ONNX_GRAPHIMPORTER_H
+
+#include "lib/Import/Onnx/ImportOnnx.h"
+#include "lib/Import/Onnx/NodeImporter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlc::onnximport {
+
+/// A value under a name; null for the output of a node that could not be imported.
+using Scope = std::map<std::string, Value>;
+
+/// Walks graphs, subgraphs and model-local functions in order and keeps the names.
+class GraphImporter {
+public:
+  GraphImporter(mlir::MLIRContext &context, const onnx::ModelProto &model, std::string folder, const ImportOnnxOptions &options,
+                WeightStore &weights, std::vector<ImportProblem> &problems);
+
+  mlir::OwningOpRef<mlir::ModuleOp> run();
+
+  /// The value of a name, from the inner scope outwards. Throws for a name that nothing defines before.
+  Value lookup(const std::string &name);
+  std::optional<int64_t> declaredRank(const std::string &name) const;
+  /// Follows a reference to an attribute of the calling function node; null when the caller leaves it out.
+  const onnx::AttributeProto *resolve(const onnx::AttributeProto &attribute) const;
+  Type elementType(int32_t dataType);
+  /// A small tensor as a constant, a larger one as a weight.
+  Value importTensor(const onnx::TensorProto &tensor, mlir::OpBuilder &b, mlir::Location loc);
+  /// Imports the nodes of a subgraph in a scope of its own; returns its outputs. Throws when a node failed.
+  Values importSubgraph(const onnx::GraphProto &graph, mlir::OpBuilder &b);
+
+private:
+  struct Symbols;
+  /// Thrown through importSubgraph: the nodes have been reported already.
+  struct AlreadyReported final {};
+
+  void importInputs(const onnx::GraphProto &graph, mlir::func::FuncOp &entry, mlir::ModuleOp module);
+  RankedTensorType inputType(const onnx::ValueInfoProto &info, std::vector<std::string> &symbols);
+  void declare(const onnx::GraphProto &graph);
+  void importInitializers(const onnx::GraphProto &graph, mlir::OpBuilder &b);
+  void importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
+                   const std::set<std::string> &outputs, mlir::OpBuilder &b);
+  void importNode(const onnx::NodeProto &node, mlir::OpBuilder &b);
+  Values callFunction(NodeImporter &caller, const onnx::FunctionProto &function, mlir::OpBuilder &b);
+  void define(const std::string &name, Value value);
+  std::string metadata() const;
+
+  mlir::MLIRContext &context;
+  const onnx::ModelProto &model;
+  std::string folder;
+  const ImportOnnxOptions &options;
+  WeightStore &weights;
+  std::vector<ImportProblem> &problems;
+
+  mlir::ModuleOp module;
+  std::vector<Scope> scopes;
+  std::map<std::string, int64_t> ranks;
+  std::map<std::string, int64_t> opsets;
+  /// The attributes of the function calls that are being imported, the innermost last.
+  std::vector<const onnx::NodeProto *> calls;
+  std::vector<const onnx::FunctionProto *> activeFunctions;
+  unsigned numWeights = 0;
+  unsigned depth = 0;
+};
+
+} // namespace mlc::onnximport
+
+#endif

@@ -1,0 +1,311 @@
+//===- NodeImporter.cpp - what the importer of one node works with --------------------------------------------------===//
+#include "lib/Import/Onnx/NodeImporter.h"
+
+#include "lib/Import/Onnx/GraphImporter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+
+namespace mlc::onnximport {
+
+NodeImporter::NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, OpBuilder &builder, Location loc)
+    : graph(graph), node(node), opset(opset), b(builder), loc(loc), sizes(builder, loc) {}
+
+Value NodeImporter::input(unsigned i) {
+  if (!hasInput(i))
+    fail("input " + Twine(i) + " is missing");
+  return graph.lookup(node.input(i));
+}
+
+Values NodeImporter::inputs() {
+  require(numInputs() > 0, "requires at least one input");
+  Values values;
+  for (unsigned i = 0; i < numInputs(); ++i)
+    values.push_back(input(i));
+  return values;
+}
+
+std::optional<int64_t> NodeImporter::declaredRank(unsigned output) const { return graph.declaredRank(node.output(output)); }
+
+const onnx::AttributeProto *NodeImporter::attr(StringRef name) {
+  read.insert(name.str());
+  for (const auto &attribute : node.attribute())
+    if (attribute.name() == name)
+      return graph.resolve(attribute);
+  return nullptr;
+}
+
+namespace {
+const char *kindName(onnx::AttributeProto::AttributeType kind) { return onnx::AttributeProto::AttributeType_Name(kind).c_str(); }
+} // namespace
+
+#define MLC_EXPECT(ATTRIBUTE, KIND)                                                                                    \
+  if (ATTRIBUTE->type() != onnx::AttributeProto::KIND)                                                                 \
+  fail("expected an attribute of type " #KIND ", but got " + Twine(kindName(ATTRIBUTE->type())), name)
+
+std::optional<int64_t> NodeImporter::optionalInt(StringRef name) {
+  const auto *attribute = attr(name);
+  if (!attribute)
+    return std::nullopt;
+  MLC_EXPECT(attribute, INT);
+  return attribute->i();
+}
+int64_t NodeImporter::intAttr(StringRef name, int64_t otherwise) { return optionalInt(name).value_or(otherwise); }
+
+std::optional<double> NodeImporter::optionalFloat(StringRef name) {
+  const auto *attribute = attr(name);
+  if (!attribute)
+    return std::nullopt;
+  MLC_EXPECT(attribute, FLOAT);
+  return attribute->f();
+}
+double NodeImporter::floatAttr(StringRef name, double otherwise) { return optionalFloat(name).value_or(otherwise); }
+
+std::string NodeImporter::stringAttr(StringRef name, StringRef otherwise) {
+  const auto *attribute = attr(name);
+  if (!attribute)
+    return otherwise.str();
+  MLC_EXPECT(attribute, STRING);
+  return attribute->s();
+}
+
+std::optional<Ints> NodeImporter::intsAttr(StringRef name) {
+  const auto *attribute = attr(name);
+  if (!attribute)
+    return std::nullopt;
+  MLC_EXPECT(attribute, INTS);
+  return Ints(attribute->ints().begin(), attribute->ints().end());
+}
+
+int64_t NodeImporter::axis(int64_t value, int64_t rank, StringRef what) {
+  if (value < -rank || value >= rank)
+    fail("expected " + what + " in [" + Twine(-rank) + ", " + Twine(rank) + "), but got " + Twine(value), what);
+  return value < 0 ? value + rank : value;
+}
+
+void NodeImporter::fail(const Twine &reason, StringRef attribute) { throw ImportError(reason.str(), "", false, attribute.str()); }
+void NodeImporter::unsupported(const Twine &reason, StringRef wayOut, StringRef attribute) {
+  throw ImportError(reason.str(), wayOut.str(), true, attribute.str());
+}
+
+void NodeImporter::checkAttributes() {
+  for (const auto &attribute : node.attribute())
+    if (!read.count(attribute.name()))
+      unsupported("unknown attribute '" + attribute.name() + "'", "", attribute.name());
+}
+
+Type NodeImporter::elementType(int64_t dataType) { return graph.elementType(static_cast<int32_t>(dataType)); }
+
+Values NodeImporter::finish(Operation *op) {
+  // Types are inferred from what was built; what the op has to say against it is the node's problem.
+  std::string said;
+  ScopedDiagnosticHandler handler(b.getContext(), [&](Diagnostic &diagnostic) {
+    if (said.empty())
+      said = diagnostic.str();
+    return success();
+  });
+  auto inferable = cast<InferTypeOpInterface>(op);
+  SmallVector<Type> types;
+  bool fits = succeeded(inferable.inferReturnTypes(b.getContext(), op->getLoc(), op->getOperands(), op->getDiscardableAttrDictionary(),
+                                                   op->getPropertiesStorage(), op->getRegions(), types));
+  if (fits) {
+    for (auto [result, type] : llvm::zip(op->getResults(), types)) {
+      auto shaped = cast<RankedTensorType>(type);
+      int64_t count = 1;
+      for (int64_t size : shaped.getShape())
+        if (!ShapedType::isDynamic(size))
+          fits &= !__builtin_mul_overflow(count, size, &count) && count < (int64_t(1) << 59);
+      if (!fits && said.empty())
+        said = "the result is too large to address";
+      result.setType(type);
+    }
+    fits = fits && succeeded(verify(op));
+  }
+  if (!fits) {
+    op->erase();
+    StringRef reason = said;
+    if (reason.starts_with("'"))
+      reason = reason.substr(reason.find(' ') + 1); // "'graph.add' op requires …"
+    reason.consume_front("op ");
+    fail(reason.empty() ? "the operands do not fit together" : reason);
+  }
+  // Fold what is known; shapes become scalars.
+  struct Replaced final : RewriterBase::Listener {
+    Values values;
+    void notifyOperationReplaced(Operation *, ValueRange with) override { values.assign(with.begin(), with.end()); }
+  } replaced;
+  SmallVector<Value> folded;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(op);
+  if (succeeded(b.tryFold(op, folded)) && !folded.empty()) {
+    op->erase();
+    return Values(folded);
+  }
+  IRRewriter rewriter(b);
+  rewriter.setListener(&replaced);
+  if (succeeded(graph::scalarizeShapeArithmetic(op, rewriter)))
+    return replaced.values;
+  return Values(op->getResults());
+}
+
+Value NodeImporter::constant(DenseElementsAttr value) { return graph::ConstantOp::create(b, loc, value).getResult(); }
+
+Value NodeImporter::ints(ArrayRef<int64_t> values) {
+  return constant(DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), values));
+}
+
+Value NodeImporter::scalar(Type element, double value) { return graph::buildScalarConstant(b, loc, element, value); }
+
+Value NodeImporter::tensorConstant(const onnx::TensorProto &tensor) { return graph.importTensor(tensor, b, loc); }
+
+Value NodeImporter::fromSizes(ArrayRef<Size> values) {
+  if (llvm::all_of(values, [](Size size) { return graph::getConstant(size).has_value(); }))
+    return ints(llvm::map_to_vector(values, [](Size size) { return *graph::getConstant(size); }));
+  SmallVector<Value> elements;
+  for (Size size : values)
+    elements.push_back(b.createOrFold<arith::IndexCastOp>(loc, b.getI64Type(), sizes.value(size)));
+  return tensor::FromElementsOp::create(b, loc, RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), elements);
+}
+
+Value NodeImporter::fromSize(Size size, Type element) {
+  Value value = fromSizes(size);
+  return cast(reshape(value, {}), element);
+}
+
+Value NodeImporter::cast(Value value, Type element) {
+  return NodeImporter::element(value) == element ? value : make<graph::CastOp>(value, element);
+}
+
+namespace {
+/// Index values and constants apart, as the ops take them.
+struct Split final {
+  explicit Split(ArrayRef<Size> sizes) { dispatchIndexOpFoldResults(sizes, values, statics); }
+  SmallVector<Value> values;
+  SmallVector<int64_t> statics;
+};
+} // namespace
+
+Value NodeImporter::reshape(Value value, ArrayRef<Size> shape) {
+  for (Size size : shape)
+    if (std::optional<int64_t> known = graph::getConstant(size))
+      require(*known >= 0, "expected sizes that are not negative, but got " + Twine(*known));
+  Split split(shape);
+  return make<graph::ReshapeOp>(value, split.values, split.statics);
+}
+
+Value NodeImporter::expand(Value value, ArrayRef<Size> shape) {
+  for (Size size : shape)
+    if (std::optional<int64_t> known = graph::getConstant(size))
+      require(*known >= 0, "expected sizes that are not negative, but got " + Twine(*known));
+  Split split(shape);
+  return make<graph::ExpandOp>(value, split.values, split.statics);
+}
+
+Value NodeImporter::transpose(Value value, ArrayRef<int64_t> permutation) {
+  return make<graph::TransposeOp>(value, permutation);
+}
+
+Value NodeImporter::slice(Value value, ArrayRef<Size> offsets, ArrayRef<Size> sizes, ArrayRef<Size> steps) {
+  Split offset(offsets), size(sizes), step(steps);
+  return make<graph::SliceOp>(value, offset.values, size.values, step.values, offset.statics, size.statics, step.statics);
+}
+
+Value NodeImporter::sliceAxis(Value value, int64_t axis, Size start, Size size) {
+  Shape offsets(rank(value), constantSize(0)), steps(rank(value), constantSize(1)), extents = shape(value);
+  offsets[axis] = start;
+  extents[axis] = size;
+  return slice(value, offsets, extents, steps);
+}
+
+Value NodeImporter::pad(graph::PadMode mode, Value value, Value fill, ArrayRef<Size> low, ArrayRef<Size> high) {
+  Split lows(low), highs(high);
+  return make<graph::PadOp>(mode, value, fill, lows.values, highs.values, lows.statics, highs.statics);
+}
+
+Value NodeImporter::iota(int64_t axis, ArrayRef<Size> shape, Type element) {
+  Split split(shape);
+  return make<graph::IotaOp>(static_cast<uint64_t>(axis), split.values, split.statics, element);
+}
+
+Value NodeImporter::unsqueeze(Value value, ArrayRef<int64_t> axes) {
+  Shape old = shape(value), result;
+  size_t next = 0;
+  for (size_t i = 0; i < old.size() + axes.size(); ++i)
+    result.push_back(llvm::is_contained(axes, static_cast<int64_t>(i)) ? constantSize(1) : old[next++]);
+  return reshape(value, result);
+}
+
+std::optional<Ints> NodeImporter::knownInts(Value value) {
+  if (auto values = graph::getConstantInts(value))
+    return Ints(*values);
+  return std::nullopt;
+}
+
+std::optional<double> NodeImporter::knownNumber(Value value) {
+  DenseElementsAttr attribute;
+  if (!matchPattern(value, m_Constant(&attribute)) || attribute.getNumElements() != 1)
+    return std::nullopt;
+  if (isFloat(value))
+    return (*attribute.value_begin<APFloat>()).convertToDouble();
+  if (auto values = graph::getConstantInts(value))
+    return static_cast<double>((*values)[0]);
+  return std::nullopt;
+}
+
+Shape NodeImporter::sizesFrom(Value value, StringRef what, std::optional<int64_t> length) {
+  RankedTensorType valueType = type(value);
+  require(valueType.getElementType().isSignlessInteger() && valueType.getRank() <= 1,
+          "expected " + what + " to be a list of integers");
+  int64_t count = valueType.getRank() == 0 ? 1 : valueType.getDimSize(0);
+  if (ShapedType::isDynamic(count)) {
+    if (!length)
+      unsupported("the length of " + what + " is known only at run time, so the rank of the result is not known",
+                  "declare the shape of the node's output in the model");
+    count = *length;
+  }
+  Shape result;
+  for (int64_t i = 0; i < count; ++i)
+    result.push_back(sizes.element(value, i));
+  return result;
+}
+
+Value NodeImporter::asScalar(Value value) {
+  if (rank(value) == 0)
+    return value;
+  return reshape(value, {});
+}
+
+Size NodeImporter::foldIndex(Value value) {
+  IntegerAttr known;
+  if (matchPattern(value, m_Constant(&known)))
+    return constantSize(known.getInt());
+  return value;
+}
+
+const Registry &Registry::get() {
+  static const Registry registry = [] {
+    Registry all;
+    registerElementwise(all);
+    registerActivations(all);
+    registerConstants(all);
+    registerControl(all);
+    registerMovement(all);
+    registerIndexing(all);
+    registerContractions(all);
+    registerEinsum(all);
+    registerWindows(all);
+    registerNormalizations(all);
+    registerReductions(all);
+    registerResize(all);
+    return all;
+  }();
+  return registry;
+}
+
+} // namespace mlc::onnximport
