@@ -44,7 +44,7 @@ typedef struct mlc_model_info {
 #endif
 MLC_STATIC_ASSERT(sizeof(mlc_tensor) == 32, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_tensor_info) == 32, "ABI");
-MLC_STATIC_ASSERT(sizeof(mlc_api) == 96, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_api) == 88, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 56, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_frame) == 40, "ABI");
 

@@ -145,7 +145,7 @@ Values NodeImporter::finish(Operation *op) {
   b.setInsertionPoint(op);
   if (succeeded(b.tryFold(op, folded)) && !folded.empty()) {
     op->erase();
-    return Values(folded);
+    return Values(folded.begin(), folded.end());
   }
   IRRewriter rewriter(b);
   rewriter.setListener(&replaced);
@@ -243,7 +243,7 @@ Value NodeImporter::unsqueeze(Value value, ArrayRef<int64_t> axes) {
 
 std::optional<Ints> NodeImporter::knownInts(Value value) {
   if (auto values = graph::getConstantInts(value))
-    return Ints(*values);
+    return Ints(values->begin(), values->end());
   return std::nullopt;
 }
 

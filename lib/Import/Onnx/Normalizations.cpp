@@ -34,7 +34,7 @@ Values batchNorm(NodeImporter &n) {
     n.unsupported("statistics of single activations", "convert the model to opset 9", "spatial");
   bool training = n.opset >= 14 && n.intAttr("training_mode", 0);
   auto normalize = [&](Value mean, Value variance) {
-    return n.make<BatchNormOp>(x, scale, bias, mean, variance, n.b.getF64FloatAttr(epsilon));
+    return n.make<BatchNormOp>(x, scale, bias, mean, variance, llvm::APFloat(epsilon));
   };
   if (!training) {
     if (n.hasOutput(1))
@@ -56,7 +56,7 @@ Values batchNorm(NodeImporter &n) {
 }
 
 Value normalize(NodeImporter &n, Value x, int64_t axis, double epsilon, bool uncentered = false) {
-  return n.make<NormalizeOp>(x, static_cast<uint64_t>(axis), n.b.getF64FloatAttr(epsilon), uncentered);
+  return n.make<NormalizeOp>(x, static_cast<uint64_t>(axis), llvm::APFloat(epsilon), uncentered);
 }
 
 Values instanceNorm(NodeImporter &n) {

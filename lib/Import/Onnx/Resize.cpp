@@ -45,8 +45,8 @@ Value make(NodeImporter &n, ResizeMode mode, Value x, const Request &request, Co
   SmallVector<Value> dynamic;
   SmallVector<int64_t> fixed;
   dispatchIndexOpFoldResults(request.sizes, dynamic, fixed);
-  return n.make<ResizeOp>(mode, x, request.scales, request.roi, dynamic, fixed, coordinates, nearest, n.b.getF64FloatAttr(cubic),
-                          n.b.getF64FloatAttr(extrapolation), antialias, excludeOutside);
+  return n.make<ResizeOp>(mode, x, request.scales, request.roi, dynamic, fixed, coordinates, nearest, llvm::APFloat(cubic),
+                          llvm::APFloat(extrapolation), antialias, excludeOutside);
 }
 
 /// floor(size * scale), for every axis

@@ -1,0 +1,134 @@
+//===- CommandLine.cpp - the options of mlc-opt ------------------------------------------------------------------------------------===//
+#include "lib/Driver/CompileOptions.h"
+#include "passes/Pipelines.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Path.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+using namespace llvm;
+
+namespace mlc {
+
+namespace {
+
+const std::map<std::string, EmitKind> kEmitKinds{{"mlir", EmitKind::mlir},     {"llvm", EmitKind::llvm},    {"asm", EmitKind::assembly},
+                                                 {"obj", EmitKind::object},    {"lib", EmitKind::library},  {"archive", EmitKind::archive}};
+
+std::optional<EmitKind> kindOf(StringRef path) {
+  return StringSwitch<std::optional<EmitKind>>(sys::path::extension(path))
+      .Case(".mlir", EmitKind::mlir)
+      .Case(".ll", EmitKind::llvm)
+      .Case(".s", EmitKind::assembly)
+      .Case(".o", EmitKind::object)
+      .Case(".so", EmitKind::library)
+      .Case(".a", EmitKind::archive)
+      .Default(std::nullopt);
+}
+
+/// "input=1x3x224x224": the name up to the last '='; ? or -1 leaves a size open.
+void parseShape(const std::string &text, std::map<std::string, std::vector<int64_t>> &shapes) {
+  size_t at = text.rfind('=');
+  std::vector<int64_t> sizes;
+  bool good = at != std::string::npos && at > 0;
+  if (good && at + 1 < text.size()) {
+    SmallVector<StringRef> parts;
+    StringRef(text).substr(at + 1).split(parts, 'x');
+    for (StringRef part : parts) {
+      int64_t size = -1;
+      good &= part == "?" || (!part.getAsInteger(10, size) && size >= -1);
+      sizes.push_back(size);
+    }
+  }
+  if (!good)
+    throw CLI::ValidationError("--shape", "expected NAME=1x3x224x224, but got '" + text + "'");
+  shapes[text.substr(0, at)] = sizes;
+}
+
+void parseDim(const std::string &text, std::map<std::string, int64_t> &dims) {
+  size_t at = text.rfind('=');
+  int64_t size = -1;
+  if (at == std::string::npos || at == 0 || StringRef(text).substr(at + 1).getAsInteger(10, size) || size < 0)
+    throw CLI::ValidationError("--dim", "expected NAME=8, but got '" + text + "'");
+  dims[text.substr(0, at)] = size;
+}
+
+} // namespace
+
+bool isMlirOptCommandLine(int argc, char **argv) {
+  bool mlirIn = false, artifact = false, ours = false;
+  for (int i = 1; i < argc; ++i) {
+    StringRef argument = argv[i];
+    if (argument == "-o" && i + 1 < argc) {
+      std::optional<EmitKind> kind = kindOf(argv[++i]);
+      artifact |= kind && *kind != EmitKind::mlir;
+    } else if (argument.starts_with("--emit") || argument.starts_with("--compile-to") || argument.starts_with("--dump-phases-to")) {
+      artifact = true;
+    } else if (argument.ends_with(".onnx") || argument.ends_with(".mlc")) {
+      ours = true;
+    } else if (argument.ends_with(".mlir") || argument == "-") {
+      mlirIn = true;
+    } else if (argument.starts_with("--show-dialects") || argument.starts_with("--list-passes")) {
+      mlirIn = true;
+    }
+  }
+  return mlirIn && !artifact && !ours;
+}
+
+int parseCommandLine(int argc, char **argv, CompileOptions &options) {
+  CLI::App app("mlc-opt compiles a model to a native library.\n"
+               "With MLIR in and no artifact asked for, it is an ordinary mlir-opt (mlc-opt FILE.mlir --help).");
+  app.footer("Example: mlc-opt resnet50.onnx -o libresnet50.so --dim N=1");
+  app.set_version_flag("--version", "mlc 0.1.0");
+  std::string emit, level = "3", report;
+  std::vector<std::string> shapes, dims;
+  app.add_option("input", options.input, "model: .onnx or .mlir")->required();
+  app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
+  app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default) or archive")->check(CLI::IsMember(kEmitKinds));
+  app.add_option("--name", options.name, "C name of the model (default: from the output)");
+  app.add_option("--mcpu", options.cpu, "CPU to generate code for (default: native)");
+  app.add_option("--mtriple", options.triple, "target triple (default: this machine's)");
+  app.add_option("-O", level, "0 (plain loops, the oracle) to 3 (default)")->check(CLI::IsMember({"0", "1", "2", "3"}));
+  app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
+  app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();
+  std::string weights = "embed";
+  app.add_option("--weights", weights, "embed (default) or external: a file beside the library")->check(CLI::IsMember({"embed", "external"}));
+  app.add_option("--report", report, "say which nodes are not supported, then stop: --report or --report=json")->expected(0, 1)->default_str("text");
+  app.add_option("--compile-to", options.compileTo, "stop after a phase and print the IR: import, graph, train, compress, linalg, vector, buffer, llvm");
+  app.add_option("--dump-phases-to", options.dumpPhasesTo, "write the IR after each phase into a folder");
+  app.add_flag("--mlir-timing", options.timing, "print how long the passes take");
+  // --report takes its value only with '=', so that the model may follow it.
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i)
+    arguments.push_back(std::string(argv[i]) == "--report" ? "--report=text" : argv[i]);
+  try {
+    app.parse(arguments);
+    for (const std::string &shape : shapes)
+      parseShape(shape, options.shapes);
+    for (const std::string &dim : dims)
+      parseDim(dim, options.dims);
+    if (!report.empty()) {
+      if (report != "text" && report != "json")
+        throw CLI::ValidationError("--report", "expected text or json, but got '" + report + "'");
+      options.report = report == "json" ? ReportKind::json : ReportKind::text;
+    }
+    bool known = options.compileTo.empty();
+    for (const Phase &phase : getPhases())
+      known |= phase.name == options.compileTo;
+    if (!known)
+      throw CLI::ValidationError("--compile-to", "unknown phase '" + options.compileTo + "'");
+  } catch (const CLI::ParseError &error) {
+    int code = app.exit(error, std::cout, std::cerr);
+    return code == 0 ? exitDone : exitUsage;
+  }
+  options.optLevel = static_cast<unsigned>(std::stoi(level));
+  options.externalWeights = weights == "external";
+  std::optional<EmitKind> fromName = kindOf(options.output);
+  options.emit = !emit.empty() ? kEmitKinds.at(emit) : fromName.value_or(EmitKind::library);
+  return -1;
+}
+
+} // namespace mlc

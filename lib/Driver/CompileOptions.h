@@ -1,0 +1,51 @@
+//===- CompileOptions.h - what a compilation is asked to do ---------------------------------------------------------*- C++ -*-===//
+#ifndef MLC_LIB_DRIVER_COMPILEOPTIONS_H
+#define MLC_LIB_DRIVER_COMPILEOPTIONS_H
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mlc {
+
+/// What comes out.
+enum class EmitKind { mlir, llvm, assembly, object, library, archive };
+
+enum class ReportKind { none, text, json };
+
+struct CompileOptions {
+  std::string input;
+  std::string output;
+  EmitKind emit = EmitKind::library;
+  /// C identifier of the model; empty: from the output's name.
+  std::string name;
+  unsigned optLevel = 3;
+  std::string cpu = "native";
+  std::string triple;
+  bool externalWeights = false;
+  std::map<std::string, std::vector<int64_t>> shapes;
+  std::map<std::string, int64_t> dims;
+  ReportKind report = ReportKind::none;
+  /// Stop after this phase and print the IR.
+  std::string compileTo;
+  /// Write the IR after each phase into this folder.
+  std::string dumpPhasesTo;
+  /// Print how long passes take.
+  bool timing = false;
+};
+
+/// Exit codes of all programs.
+enum ExitCode { exitDone = 0, exitBadInput = 1, exitUsage = 2, exitBug = 70 };
+
+/// Reads the command line of mlc-opt. Returns -1 to go on, or the exit code of --help, --version and usage errors.
+int parseCommandLine(int argc, char **argv, CompileOptions &options);
+
+/// Whether the command line asks for an ordinary mlir-opt: MLIR comes in and no artifact goes out.
+bool isMlirOptCommandLine(int argc, char **argv);
+
+/// Runs a compilation; messages go to standard error. `program` is the path of the running program.
+ExitCode compile(const CompileOptions &options, const std::string &program);
+
+} // namespace mlc
+
+#endif

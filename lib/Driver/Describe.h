@@ -1,0 +1,22 @@
+//===- Describe.h - the signature of a module ----------------------------------------------------------------------*- C++ -*-===//
+#ifndef MLC_LIB_DRIVER_DESCRIBE_H
+#define MLC_LIB_DRIVER_DESCRIBE_H
+
+#include "lib/Support/Signature.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlc {
+
+/// The public function with a body; null when there is not exactly one.
+mlir::func::FuncOp findEntry(mlir::ModuleOp module);
+
+/// Names, types and symbols of the entry's arguments and results, as the importer wrote them; before the types lose their
+/// signs. Sizes of results are dynamic where the type says so.
+ModelSignature describeGraph(mlir::func::FuncOp entry, mlir::ModuleOp module);
+
+/// Finds results' sizes that are symbols, on linalg ops: a size that comes from an argument's axis unchanged.
+void describeResultSymbols(mlir::func::FuncOp entry, ModelSignature &signature);
+
+} // namespace mlc
+
+#endif

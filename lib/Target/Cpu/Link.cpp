@@ -1,0 +1,120 @@
+//===- Link.cpp - objects become libraries ------------------------------------------------------------------------------------------===//
+#include "lib/Target/Cpu/CpuTarget.h"
+
+#include "lld/Common/Driver.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ObjCopy/CommonConfig.h"
+#include "llvm/ObjCopy/ConfigManager.h"
+#include "llvm/ObjCopy/ObjCopy.h"
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+LLD_HAS_DRIVER(elf)
+
+using namespace llvm;
+
+namespace mlc {
+
+namespace {
+
+Error link(ArrayRef<std::string> arguments) {
+  std::vector<const char *> raw;
+  for (const std::string &argument : arguments)
+    raw.push_back(argument.c_str());
+  std::string output, errors;
+  raw_string_ostream outputStream(output), errorStream(errors);
+  lld::Result result = lld::lldMain(raw, outputStream, errorStream, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return createStringError("cannot link: " + StringRef(errors).trim());
+  return Error::success();
+}
+
+/// A library of the system by its run-time name: no development package is needed.
+Expected<std::string> systemLibrary(StringRef name) {
+  std::string triple = sys::getDefaultTargetTriple();
+  std::string multiarch = Triple(triple).getArchName().str() + "-linux-gnu";
+  for (const std::string &folder : {"/lib/" + multiarch, "/usr/lib/" + multiarch, std::string("/lib64"), std::string("/usr/lib64"),
+                                    std::string("/lib"), std::string("/usr/lib")}) {
+    SmallString<128> path(folder);
+    sys::path::append(path, name);
+    if (sys::fs::exists(path))
+      return path.str().str();
+  }
+  return createStringError("cannot find " + name + " on this machine");
+}
+
+} // namespace
+
+Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, StringRef soname, StringRef output) {
+  std::vector<std::string> arguments{"ld.lld", "-shared", "--gc-sections", "--build-id=sha1", "-z", "relro", "-z", "noexecstack",
+                                     "--no-undefined", "--hash-style=gnu", "-soname", soname.str(), "-o", output.str()};
+  arguments.insert(arguments.end(), objects.begin(), objects.end());
+  arguments.push_back(runtime.str());
+  // The names of the runtime are hidden already; this keeps those of other archives in.
+  arguments.push_back("--exclude-libs=ALL");
+  arguments.push_back("--as-needed");
+  for (StringRef name : {"libm.so.6", "libc.so.6"}) {
+    Expected<std::string> library = systemLibrary(name);
+    if (!library)
+      return library.takeError();
+    arguments.push_back(*library);
+  }
+  return link(arguments);
+}
+
+Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, StringRef runtime, StringRef output) {
+  SmallString<128> joined;
+  if (std::error_code error = sys::fs::createTemporaryFile("mlc", "o", joined))
+    return createStringError(error, "cannot create a temporary file");
+  FileRemover remover(joined);
+  std::vector<std::string> arguments{"ld.lld", "-r", "-o", joined.str().str()};
+  arguments.insert(arguments.end(), objects.begin(), objects.end());
+  arguments.push_back("--whole-archive");
+  arguments.push_back(runtime.str());
+  if (Error error = link(arguments))
+    return error;
+
+  // Hidden names of the runtime become local, so that every archive has its own; those of weights must stay to be found.
+  auto buffer = MemoryBuffer::getFile(joined);
+  if (!buffer)
+    return createStringError(buffer.getError(), "cannot read the linked object");
+  auto object = object::ObjectFile::createObjectFile(**buffer);
+  if (!object)
+    return object.takeError();
+  objcopy::ConfigManager config;
+  config.Common.InputFilename = joined;
+  config.Common.OutputFilename = joined;
+  config.ELF.LocalizeHidden = true;
+  SmallVector<char, 0> bytes;
+  raw_svector_ostream stream(bytes);
+  if (Error error = objcopy::executeObjcopyOnBinary(config, **object, stream))
+    return error;
+  std::vector<NewArchiveMember> members;
+  members.emplace_back(MemoryBufferRef(StringRef(bytes.data(), bytes.size()), "model.o"));
+  for (const std::string &path : alone) {
+    Expected<NewArchiveMember> member = NewArchiveMember::getFile(path, /*Deterministic=*/true);
+    if (!member)
+      return member.takeError();
+    member->MemberName = "weights.o";
+    members.push_back(std::move(*member));
+  }
+  return writeArchive(output, members, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false);
+}
+
+Expected<std::string> findRuntime(StringRef program) {
+  // build/<preset>/bin/mlc-opt and build/<preset>/lib, or <prefix>/bin and <prefix>/lib/mlc.
+  StringRef folder = sys::path::parent_path(sys::path::parent_path(program));
+  for (StringRef place : {"lib/mlc/libmlcrt.a", "lib/libmlcrt.a"}) {
+    SmallString<256> path(folder);
+    sys::path::append(path, place);
+    if (sys::fs::exists(path))
+      return path.str().str();
+  }
+  return createStringError("cannot find libmlcrt.a below '" + folder + "'");
+}
+
+} // namespace mlc
