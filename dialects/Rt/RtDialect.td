@@ -64,15 +64,16 @@ def Rt_WeightOp : Rt_SourceOp<"weight"> {
   let hasVerifier = 1;
 }
 
-def Rt_OutputOp : Op<Rt_Dialect, "output"> {
+def Rt_OutputOp : Op<Rt_Dialect, "output", [MemoryEffects<[MemWrite]>]> {
   let summary = "gives the buffer of an output of the model";
   let description = [{
-    Ends the run when the caller's buffer does not fit. Constraints: (C1) the number of `sizes` is that of the dynamic axes.
+    Ends the run when the caller's buffer does not fit. The sizes are reported to the caller, so the op stays even where
+    nothing is written. Constraints: (C1) the number of `sizes` is that of the dynamic axes.
 
     Example: `%0 = rt.output %frame[0] sizes(%n) : memref<?x4xf32>`
   }];
   let arguments = (ins Rt_FrameType:$frame, I64Attr:$index, Variadic<Index>:$sizes);
-  let results = (outs Res<AnyStridedMemRef, "", [MemAlloc]>:$result);
+  let results = (outs AnyStridedMemRef:$result);
   let assemblyFormat = "$frame `[` $index `]` (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

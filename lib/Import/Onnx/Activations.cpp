@@ -24,6 +24,18 @@ Values leakyRelu(NodeImporter &n) {
 }
 Values prelu(NodeImporter &n) { return {leaky(n, n.input(0), n.input(1))}; }
 
+/// Before opset 7 a slope of rank 1 has one number a channel, or one in all.
+Values preluByChannel(NodeImporter &n) {
+  Value x = n.input(0), slope = n.input(1);
+  if (n.rank(slope) == 1 && n.type(slope).getDimSize(0) != 1 && n.rank(x) > 2) {
+    Ints axes;
+    for (int64_t i = 1; i < n.rank(x) - 1; ++i)
+      axes.push_back(i);
+    slope = n.unsqueeze(slope, axes);
+  }
+  return {leaky(n, x, slope)};
+}
+
 /// x < 0 ? alpha (exp(x) - 1) : x
 Value elu(NodeImporter &n, Value x, double alpha) {
   Value curve = n.mul(n.scalarLike(x, alpha), n.sub(n.exp(x), n.scalarLike(x, 1)));
@@ -145,6 +157,7 @@ Values hardmax(NodeImporter &n) {
 void registerActivations(Registry &r) {
   r.add("Relu", 6, relu);
   r.add("LeakyRelu", 6, leakyRelu);
+  r.add("PRelu", 6, preluByChannel);
   r.add("PRelu", 7, prelu);
   r.add("Elu", 6, importElu);
   r.add("Selu", 6, selu);

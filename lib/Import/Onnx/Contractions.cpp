@@ -33,6 +33,8 @@ Values gemm(NodeImporter &n) {
     a = n.transpose(a, {1, 0});
   if (n.intAttr("transB", 0))
     b = n.transpose(b, {1, 0});
+  if (n.opset < 7)
+    n.ignoreAttr("broadcast"); // C broadcasts when it has to
   double alpha = n.floatAttr("alpha", 1), beta = n.floatAttr("beta", 1);
   Value result = n.make<MatMulOp>(a, b);
   if (alpha != 1)
@@ -134,7 +136,7 @@ Values convTranspose(NodeImporter &n) {
 
 void registerContractions(Registry &r) {
   r.add("MatMul", 1, matMul);
-  r.add("Gemm", 7, gemm);
+  r.add("Gemm", 6, gemm);
   r.add("Conv", 1, conv);
   r.add("ConvTranspose", 1, convTranspose);
 }

@@ -16,6 +16,8 @@ Values identity(NodeImporter &n) { return {n.input(0)}; }
 Values dropout(NodeImporter &n) {
   n.ignoreAttr("seed");
   n.ignoreAttr("ratio");
+  if (n.opset < 7 && !n.intAttr("is_test", 0))
+    n.unsupported("unsupported Dropout in training mode", "export the model for inference", "is_test");
   Value input = n.input(0);
   if (n.opset >= 12 && n.hasInput(2)) {
     std::optional<Ints> training = n.knownInts(n.input(2));
@@ -86,7 +88,7 @@ Values importIf(NodeImporter &n) {
 
 void registerControl(Registry &r) {
   r.add("Identity", 1, identity);
-  r.add("Dropout", 7, dropout);
+  r.add("Dropout", 6, dropout);
   r.add("If", 1, importIf);
 }
 

@@ -15,6 +15,29 @@ template <typename Op>
 Values binary(NodeImporter &n) {
   return {n.make<Op>(n.input(0), n.input(1))};
 }
+/// Before opset 7 the right operand broadcasts only when asked, and may start at an axis of the left one.
+Value alignLegacy(NodeImporter &n) {
+  Value lhs = n.input(0), rhs = n.input(1);
+  n.ignoreAttr("consumed_inputs");
+  if (!n.intAttr("broadcast", 0))
+    return rhs;
+  std::optional<int64_t> axis = n.optionalInt("axis");
+  if (!axis || n.rank(rhs) == 0)
+    return rhs;
+  int64_t rank = n.rank(lhs), first = n.axis(*axis, rank);
+  Ints axes;
+  for (int64_t i = n.rank(rhs); i < rank - first; ++i)
+    axes.push_back(i);
+  return n.unsqueeze(rhs, axes);
+}
+template <typename Op>
+Values legacyBinary(NodeImporter &n) {
+  return {n.make<Op>(n.input(0), alignLegacy(n))};
+}
+template <CompareDirection direction>
+Values legacyComparison(NodeImporter &n) {
+  return {n.compare(direction, n.input(0), alignLegacy(n))};
+}
 template <CompareDirection direction>
 Values comparison(NodeImporter &n) {
   return {n.compare(direction, n.input(0), n.input(1))};
@@ -131,6 +154,17 @@ void registerElementwise(Registry &r) {
   r.add("BitwiseNot", 18, unary<NotOp>);
   r.add("IsNaN", 9, unary<IsNaNOp>);
   r.add("IsInf", 10, isInf);
+  r.add("Add", 1, legacyBinary<AddOp>);
+  r.add("Sub", 1, legacyBinary<SubOp>);
+  r.add("Mul", 1, legacyBinary<MulOp>);
+  r.add("Div", 1, legacyBinary<DivOp>);
+  r.add("Pow", 1, legacyBinary<PowOp>);
+  r.add("And", 1, legacyBinary<AndOp>);
+  r.add("Or", 1, legacyBinary<OrOp>);
+  r.add("Xor", 1, legacyBinary<XorOp>);
+  r.add("Equal", 1, legacyComparison<CompareDirection::eq>);
+  r.add("Less", 1, legacyComparison<CompareDirection::lt>);
+  r.add("Greater", 1, legacyComparison<CompareDirection::gt>);
   r.add("Add", 7, binary<AddOp>);
   r.add("Sub", 7, binary<SubOp>);
   r.add("Mul", 7, binary<MulOp>);

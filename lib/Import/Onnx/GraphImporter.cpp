@@ -21,7 +21,7 @@ namespace mlc::onnximport {
 
 namespace {
 
-constexpr int64_t kOldestOpset = 7, kNewestOpset = 27;
+constexpr int64_t kOldestOpset = 1, kNewestOpset = 27;
 constexpr unsigned kMaxDepth = 64;
 /// Larger tensors are weights and stay outside of the IR.
 constexpr int64_t kMaxConstantInts = 64, kMaxConstantFloats = 16;

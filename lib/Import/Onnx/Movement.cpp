@@ -104,8 +104,32 @@ std::optional<Ints> axesOf(NodeImporter &n, int64_t since, int64_t rank) {
   return axes;
 }
 
+/// Whether the axes are an input that is known only at run time.
+bool hasRunTimeAxes(NodeImporter &n) { return n.opset >= 13 && n.hasInput(1) && !n.knownInts(n.input(1)); }
+
+/// The number of axes in a list.
+int64_t countOfAxes(NodeImporter &n, Value axes, std::optional<int64_t> otherwise) {
+  RankedTensorType type = n.type(axes);
+  n.require(type.getRank() <= 1, "expected a list of axes");
+  if (type.getRank() == 0)
+    return 1;
+  if (!type.isDynamicDim(0))
+    return type.getDimSize(0);
+  if (!otherwise)
+    n.unsupported("the number of axes is known only at run time, so the rank of the result is not known",
+                  "declare the shape of the node's output in the model");
+  return *otherwise;
+}
+
 Values squeeze(NodeImporter &n) {
   Value x = n.input(0);
+  if (hasRunTimeAxes(n)) {
+    int64_t rank = n.rank(x);
+    std::optional<int64_t> declared = n.declaredRank(0);
+    int64_t dropped = countOfAxes(n, n.input(1), declared ? std::optional(rank - *declared) : std::nullopt);
+    n.require(dropped >= 0 && dropped <= rank, "expected at most as many axes as the input has");
+    return {n.reshape(x, n.sizesWithout(n.shape(x), n.axisMask(n.input(1), rank), rank - dropped))};
+  }
   std::optional<Ints> axes = axesOf(n, 13, n.rank(x));
   Shape shape = n.shape(x), result;
   for (auto [axis, size] : llvm::enumerate(shape)) {
@@ -123,18 +147,14 @@ Values squeeze(NodeImporter &n) {
 
 Values unsqueeze(NodeImporter &n) {
   Value x = n.input(0);
-  int64_t added = 0;
-  if (n.opset < 13) {
-    added = n.intsAttr("axes").value_or(Ints()).size();
-  } else {
-    RankedTensorType type = n.type(n.input(1));
-    n.require(type.getRank() <= 1, "expected a list of axes");
-    added = type.getRank() == 0 ? 1 : type.getDimSize(0);
+  if (hasRunTimeAxes(n)) {
+    std::optional<int64_t> declared = n.declaredRank(0);
+    int64_t added = countOfAxes(n, n.input(1), declared ? std::optional(*declared - n.rank(x)) : std::nullopt);
+    n.require(added >= 0, "expected a result of at least the input's rank");
+    return {n.reshape(x, n.sizesAround(n.shape(x), n.axisMask(n.input(1), n.rank(x) + added)))};
   }
-  // The axes may be known at run time only when every place gives the same shape: a scalar's.
-  if (n.opset >= 13 && !n.knownInts(n.input(1)) && n.rank(x) == 0 && added == 1)
-    return {n.unsqueeze(x, 0)};
-  std::optional<Ints> axes = axesOf(n, 13, n.rank(x) + std::max<int64_t>(added, 0));
+  int64_t added = n.opset < 13 ? n.intsAttr("axes").value_or(Ints()).size() : countOfAxes(n, n.input(1), std::nullopt);
+  std::optional<Ints> axes = axesOf(n, 13, n.rank(x) + added);
   n.require(axes.has_value(), "requires axes");
   return {n.unsqueeze(x, *axes)};
 }

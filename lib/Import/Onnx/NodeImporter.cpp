@@ -281,6 +281,49 @@ Value NodeImporter::asScalar(Value value) {
   return reshape(value, {});
 }
 
+Value NodeImporter::axisMask(Value axes, int64_t rank) {
+  Type i64 = b.getI64Type();
+  Value wide = cast(axes, i64), places = iota(0, {constantSize(rank), constantSize(1)}, i64);
+  if (NodeImporter::rank(wide) == 0)
+    wide = unsqueeze(wide, 0);
+  Value wrapped = select(compare(graph::CompareDirection::lt, wide, scalar(i64, 0)), add(wide, scalar(i64, rank)), wide);
+  Value same = compare(graph::CompareDirection::eq, places, unsqueeze(wrapped, 0));
+  return reduce(graph::ReduceKind::max, same, 1, false);
+}
+
+namespace {
+/// How many places before each one are not masked.
+Value freeBefore(NodeImporter &n, Value free) {
+  return n.make<graph::CumulateOp>(graph::ReduceKind::sum, free, 0, /*exclusive=*/true, /*reverse=*/false);
+}
+} // namespace
+
+Shape NodeImporter::sizesWithout(ArrayRef<Size> shape, Value mask, int64_t count) {
+  // Size k is that of the k-th free place: a sum over places of size * [free and k before].
+  Type i64 = b.getI64Type();
+  Value free = cast(make<graph::NotOp>(mask), i64), before = freeBefore(*this, free), extents = fromSizes(shape);
+  Shape result;
+  for (int64_t k = 0; k < count; ++k) {
+    Value here = mul(cast(compare(graph::CompareDirection::eq, before, scalar(i64, k)), i64), free);
+    result.push_back(sizes.element(reduce(graph::ReduceKind::sum, mul(here, extents), 0, false), 0));
+  }
+  return result;
+}
+
+Shape NodeImporter::sizesAround(ArrayRef<Size> shape, Value mask) {
+  Type i64 = b.getI64Type();
+  Value free = cast(make<graph::NotOp>(mask), i64), before = freeBefore(*this, free);
+  int64_t count = type(mask).getDimSize(0);
+  Shape result;
+  for (int64_t i = 0; i < count; ++i) {
+    Size isFree = sizes.element(free, i), place = sizes.element(before, i), size = constantSize(1);
+    for (auto [k, candidate] : llvm::enumerate(shape))
+      size = sizes.selectIfZero(sizes.sub(place, constantSize(k)), candidate, size);
+    result.push_back(sizes.selectIfZero(isFree, constantSize(1), size));
+  }
+  return result;
+}
+
 Size NodeImporter::foldIndex(Value value) {
   IntegerAttr known;
   if (matchPattern(value, m_Constant(&known)))

@@ -145,6 +145,14 @@ public:
   /// The only element of a tensor, as a scalar of rank 0.
   Value asScalar(Value value);
 
+  // Axes that are known only at run time.
+  /// tensor<rank x i1>: which axes the list `axes` names; negative ones count from the end.
+  Value axisMask(Value axes, int64_t rank);
+  /// The sizes of `shape` in places where the mask is not set, as a shape of `count`.
+  Shape sizesWithout(llvm::ArrayRef<Size> shape, Value mask, int64_t count);
+  /// A shape with 1 where the mask is set and the sizes of `shape` in order elsewhere.
+  Shape sizesAround(llvm::ArrayRef<Size> shape, Value mask);
+
   // Arithmetic on index values that are only known at run time.
   Value indexValue(Size size) { return sizes.value(size); }
   Size foldIndex(Value value);

@@ -32,6 +32,8 @@ Values batchNorm(NodeImporter &n) {
   double epsilon = n.floatAttr("epsilon", 1e-5), momentum = n.floatAttr("momentum", 0.9);
   if (n.opset < 9 && n.intAttr("spatial", 1) != 1)
     n.unsupported("statistics of single activations", "convert the model to opset 9", "spatial");
+  if (n.opset < 7 && !n.intAttr("is_test", 0))
+    n.unsupported("unsupported BatchNormalization in training mode", "export the model for inference", "is_test");
   bool training = n.opset >= 14 && n.intAttr("training_mode", 0);
   auto normalize = [&](Value mean, Value variance) {
     return n.make<BatchNormOp>(x, scale, bias, mean, variance, llvm::APFloat(epsilon));
@@ -168,7 +170,7 @@ Values meanVariance(NodeImporter &n) {
 } // namespace
 
 void registerNormalizations(Registry &r) {
-  r.add("BatchNormalization", 7, batchNorm);
+  r.add("BatchNormalization", 6, batchNorm);
   r.add("InstanceNormalization", 6, instanceNorm);
   r.add("LayerNormalization", 17, layerNorm);
   r.add("GroupNormalization", 18, groupNorm);

@@ -5,8 +5,6 @@
 //===------------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-
 #include <numeric>
 
 using namespace mlir;
@@ -26,18 +24,13 @@ struct Axes final {
 };
 
 Value maskOf(NodeImporter &n, Value axes, int64_t rank, bool noop) {
+  Value mask = n.axisMask(axes, rank);
+  if (noop || !n.type(axes).isDynamicDim(0))
+    return mask;
+  // No axes at all means all of them.
   Type i64 = n.b.getI64Type();
-  Value wide = n.cast(axes, i64), places = n.iota(0, {n.constantSize(rank), n.constantSize(1)}, i64);
-  Value wrapped = n.select(n.compare(CompareDirection::lt, wide, n.scalar(i64, 0)), n.add(wide, n.scalar(i64, rank)), wide);
-  Value same = n.compare(CompareDirection::eq, places, n.unsqueeze(wrapped, 0));
-  Value mask = n.reduce(ReduceKind::max, same, 1, false);
-  RankedTensorType type = n.type(axes);
-  if (!noop && type.isDynamicDim(0)) {
-    // No axes at all means all of them.
-    Value isEmpty = n.compare(CompareDirection::eq, n.fromSize(n.shape(axes)[0], i64), n.scalar(i64, 0));
-    mask = n.make<OrOp>(mask, isEmpty);
-  }
-  return mask;
+  Value isEmpty = n.compare(CompareDirection::eq, n.fromSize(n.shape(axes)[0], i64), n.scalar(i64, 0));
+  return n.make<OrOp>(mask, isEmpty);
 }
 
 Axes axesOf(NodeImporter &n, Value x, int64_t sinceInput) {
@@ -99,15 +92,7 @@ Value finish(NodeImporter &n, Value reduced, const Axes &axes) {
         kept.push_back(size);
     return n.reshape(reduced, kept);
   }
-  // Size k of the result is that of the k-th axis that the mask leaves: a sum over axes of size * [not masked and k before].
-  Type i64 = n.b.getI64Type();
-  Value free = n.cast(n.make<NotOp>(axes.mask), i64);
-  Value before = n.make<CumulateOp>(ReduceKind::sum, free, 0, /*exclusive=*/true, /*reverse=*/false);
-  Value extents = n.fromSizes(shape);
-  for (int64_t k = 0; k < static_cast<int64_t>(shape.size()) - axes.dropped; ++k) {
-    Value here = n.mul(n.cast(n.compare(CompareDirection::eq, before, n.scalar(i64, k)), i64), free);
-    kept.push_back(n.sizes.element(n.reduce(ReduceKind::sum, n.mul(here, extents), 0, false), 0));
-  }
+  kept = n.sizesWithout(shape, axes.mask, static_cast<int64_t>(shape.size()) - axes.dropped);
   return n.reshape(reduced, kept);
 }
 

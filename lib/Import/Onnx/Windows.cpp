@@ -110,7 +110,7 @@ Values globalLp(NodeImporter &n) {
 
 void registerWindows(Registry &r) {
   r.add("MaxPool", 1, maxPool);
-  r.add("AveragePool", 7, averagePool);
+  r.add("AveragePool", 1, averagePool);
   r.add("LpPool", 2, lpPool);
   r.add("GlobalAveragePool", 1, globalAverage);
   r.add("GlobalMaxPool", 1, globalMax);

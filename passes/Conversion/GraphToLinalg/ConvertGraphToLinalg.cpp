@@ -91,7 +91,7 @@ struct ConvertGraphToLinalg final : mlc::impl::ConvertGraphToLinalgPassBase<Conv
     populateCallOpTypeConversionPattern(patterns, converter);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
     ConversionConfig config;
-    config.allowPatternRollback = false;
+    config.foldingMode = DialectConversionFoldingMode::Never; // a folded value would have no resolved sizes
     if (failed(applyFullConversion(module, target, std::move(patterns), config)))
       signalPassFailure();
   }

@@ -222,6 +222,15 @@ ResolvedShapes resolveShapes(Operation *root) {
   root->walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
   for (Operation *op : ops) {
     OpBuilder builder(op);
+    // A size that is known already is the same value everywhere.
+    if (auto dim = dyn_cast<tensor::DimOp>(op))
+      if (std::optional<int64_t> axis = dim.getConstantIndex())
+        if (auto it = shapes.find(dim.getSource()); it != shapes.end() && *axis < static_cast<int64_t>(it->second.size())) {
+          Value size = SizeBuilder(builder, op->getLoc()).value(it->second[*axis]);
+          if (size != dim.getResult())
+            dim.getResult().replaceAllUsesWith(size);
+          continue;
+        }
     if (auto shaped = dyn_cast<ShapeOpInterface>(op)) {
       SizeBuilder sizes(builder, op->getLoc());
       sizes.useKnown(&shapes);

@@ -31,6 +31,15 @@ struct LowerReshape final : GraphPattern<ReshapeOp> {
       lower.check(arith::CmpIOp::create(rewriter, op.getLoc(), arith::CmpIPredicate::eq, had, wanted),
                   "the shape asked for has another number of elements");
     }
+    // Several computed sizes, or one over a static tensor, are more than tensor.expand_shape can say.
+    if (type.getNumDynamicDims() > 1 || (from.hasStaticShape() && !type.hasStaticShape())) {
+      SmallVector<Value> extents;
+      for (Size size : shape)
+        extents.push_back(lower.index(size));
+      Value extent = tensor::FromElementsOp::create(rewriter, op.getLoc(), extents);
+      rewriter.replaceOpWithNewOp<tensor::ReshapeOp>(op, type, value, extent);
+      return success();
+    }
     // Through one axis: collapse all, then expand all.
     int64_t count = from.hasStaticShape() ? from.getNumElements() : ShapedType::kDynamic;
     auto flat = RankedTensorType::get({count}, from.getElementType());
@@ -51,9 +60,6 @@ struct LowerReshape final : GraphPattern<ReshapeOp> {
     } else if (type.getRank() == 1) {
       value = castTo(rewriter, op.getLoc(), value, type);
     } else {
-      auto flatType = cast<RankedTensorType>(value.getType());
-      if (!type.hasStaticShape() && flatType.hasStaticShape())
-        value = castTo(rewriter, op.getLoc(), value, RankedTensorType::get({ShapedType::kDynamic}, type.getElementType()));
       SmallVector<OpFoldResult> output;
       for (auto [axis, size] : llvm::enumerate(shape))
         output.push_back(type.isDynamicDim(axis) ? OpFoldResult(lower.index(size))
@@ -113,6 +119,8 @@ struct LowerConcat final : GraphPattern<ConcatOp> {
     Size offset = lower.sizes.constant(0);
     for (auto [input, original] : llvm::zip(adaptor.getInputs(), op.getInputs())) {
       ArrayRef<Size> part = shapeOf(original);
+      if (getConstant(part[axis]) == 0)
+        continue;
       for (int64_t i = 0; i < rank; ++i)
         if (i != axis && part[i] != shape[i])
           lower.check(arith::CmpIOp::create(rewriter, op.getLoc(), arith::CmpIPredicate::eq, lower.index(part[i]),

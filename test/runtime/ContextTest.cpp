@@ -1,0 +1,188 @@
+//===- ContextTest.cpp - contexts, statuses and the pool of the runtime ---------------------------------------------------------===//
+//
+// The model is written by hand: y[N] = 2 x[N], and a second output that is computed: the first `k` elements of x.
+//
+//===--------------------------------------------------------------------------------------------------------------------===//
+#include "mlc/abi.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+int64_t xSizes[] = {MLC_DYNAMIC_SIZE}, kSizes[] = {1}, computedSizes[] = {MLC_DYNAMIC_SIZE};
+int32_t xSymbols[] = {0}, kSymbols[] = {-1}, computedSymbols[] = {-1};
+mlc_tensor_info inputs[] = {{"x", xSizes, xSymbols, MLC_F32, 1}, {"z", xSizes, xSymbols, MLC_F32, 1}, {"k", kSizes, kSymbols, MLC_I64, 1}};
+mlc_tensor_info outputs[] = {{"y", xSizes, xSymbols, MLC_F32, 1}, {"head", computedSizes, computedSymbols, MLC_F32, 1}};
+const char *symbols[] = {"N"};
+
+void entry(mlc_frame *frame) {
+  int64_t n = frame->input_sizes[0][0], k = *static_cast<const int64_t *>(frame->inputs[2]);
+  const float *x = static_cast<const float *>(frame->inputs[0]);
+  if (k > n)
+    mlc_rt_fail(frame, "node 'head': k is larger than the axis");
+  auto *scratch = static_cast<float *>(mlc_rt_alloc(frame, static_cast<uint64_t>(n) * sizeof(float)));
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(scratch) % 64, 0u);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(frame->arena) % 64, 0u);
+  for (int64_t i = 0; i < n; ++i)
+    scratch[i] = 2 * x[i];
+  auto *y = static_cast<float *>(mlc_rt_output(frame, 0, &n));
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = scratch[i];
+  mlc_rt_free(frame, scratch);
+  auto *head = static_cast<float *>(mlc_rt_output(frame, 1, &k));
+  for (int64_t i = 0; i < k; ++i)
+    head[i] = x[i];
+}
+
+mlc_api api = {MLC_API_VERSION, sizeof(mlc_api), "twice", "{}", inputs, outputs, symbols, 3, 2, 1, 0, nullptr, mlc_rt_run, mlc_rt_destroy};
+mlc_model_info info = {MLC_ABI_VERSION, sizeof(mlc_model_info), &api, 256, nullptr, 0, nullptr, entry};
+
+struct ContextTest : testing::Test {
+  mlc_model *model = nullptr;
+  void SetUp() override { ASSERT_EQ(mlc_rt_create(&info, nullptr, &model).code, MLC_OK); }
+  void TearDown() override { mlc_rt_destroy(model); }
+
+  std::vector<float> x{1, 2, 3}, z{0, 0, 0};
+  int64_t n[1] = {3}, nz[1] = {3}, one[1] = {1}, k = 2;
+  mlc_tensor out[2] = {};
+  mlc_status run() {
+    mlc_tensor in[] = {{x.data(), n, 0, 1, MLC_F32}, {z.data(), nz, 0, 1, MLC_F32}, {&k, one, 0, 1, MLC_I64}};
+    return mlc_rt_run(model, in, out);
+  }
+};
+
+TEST_F(ContextTest, RunsAndGivesBuffersOfItsOwn) {
+  ASSERT_EQ(run().code, MLC_OK);
+  EXPECT_EQ(out[0].rank, 1u);
+  EXPECT_EQ(out[0].sizes[0], 3);
+  EXPECT_EQ(static_cast<float *>(out[0].data)[2], 6);
+  EXPECT_EQ(out[1].sizes[0], 2);
+  EXPECT_EQ(out[1].bytes, 8u);
+}
+
+TEST_F(ContextTest, SecondRunWithTheSameSizesUsesTheSameBuffers) {
+  ASSERT_EQ(run().code, MLC_OK);
+  void *first = out[0].data;
+  ASSERT_EQ(run().code, MLC_OK);
+  EXPECT_EQ(out[0].data, first);
+}
+
+TEST_F(ContextTest, OutputsGrowWhenTheModelOwnsThem) {
+  ASSERT_EQ(run().code, MLC_OK);
+  x.assign(1000, 5), z.assign(1000, 0);
+  n[0] = nz[0] = 1000;
+  ASSERT_EQ(run().code, MLC_OK) << "a buffer that an earlier run gave out is replaced";
+  EXPECT_EQ(static_cast<float *>(out[0].data)[999], 10);
+}
+
+TEST_F(ContextTest, CallersBufferThatIsTooSmallIsAnError) {
+  float small[2];
+  out[0] = {small, nullptr, sizeof small, 0, 0};
+  mlc_status status = run();
+  EXPECT_EQ(status.code, MLC_INVALID_ARGUMENT);
+  EXPECT_STREQ(status.message, "twice: output 'y': expected a buffer of 12 bytes, but got 8");
+}
+
+TEST_F(ContextTest, SymbolsMustAgree) {
+  nz[0] = 2;
+  mlc_status status = run();
+  EXPECT_EQ(status.code, MLC_INVALID_ARGUMENT);
+  EXPECT_STREQ(status.message, "twice: input 'z': expected size N = 3 in axis 0, but got 2");
+}
+
+TEST_F(ContextTest, StaticSizesMustAgree) {
+  one[0] = 2;
+  EXPECT_STREQ(run().message, "twice: input 'k': expected size 1 in axis 0, but got 2");
+}
+
+TEST_F(ContextTest, TypesAndRanksMustAgree) {
+  mlc_tensor in[] = {{x.data(), n, 0, 1, MLC_F64}, {z.data(), nz, 0, 1, MLC_F32}, {&k, one, 0, 1, MLC_I64}};
+  EXPECT_STREQ(mlc_rt_run(model, in, out).message, "twice: input 'x': expected element type 1, but got 11");
+  in[0].dtype = MLC_F32;
+  in[0].rank = 2;
+  EXPECT_STREQ(mlc_rt_run(model, in, out).message, "twice: input 'x': expected rank 1, but got 2");
+}
+
+TEST_F(ContextTest, FailureOfTheModelIsAStatusAndTheContextLives) {
+  k = 4;
+  mlc_status status = run();
+  EXPECT_EQ(status.code, MLC_INVALID_ARGUMENT);
+  EXPECT_STREQ(status.message, "twice: node 'head': k is larger than the axis");
+  k = 1;
+  EXPECT_EQ(run().code, MLC_OK);
+}
+
+TEST_F(ContextTest, TypedRunTakesBuffersAndTensors) {
+  float y[3];
+  mlc_tensor head = {};
+  int64_t symbol = 3;
+  const void *in[] = {x.data(), z.data(), &k};
+  void *result[] = {y, &head};
+  ASSERT_EQ(mlc_rt_run_typed(model, in, &symbol, result).code, MLC_OK);
+  EXPECT_EQ(y[1], 4);
+  EXPECT_EQ(head.sizes[0], 2);
+  symbol = -1;
+  EXPECT_EQ(mlc_rt_run_typed(model, in, &symbol, result).code, MLC_INVALID_ARGUMENT);
+  symbol = 3;
+  in[0] = nullptr;
+  EXPECT_STREQ(mlc_rt_run_typed(model, in, &symbol, result).message, "twice: input 'x' has no data");
+}
+
+TEST_F(ContextTest, ContextsRunInTheirOwnThreads) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([] {
+      mlc_model *own = nullptr;
+      ASSERT_EQ(mlc_rt_create(&info, nullptr, &own).code, MLC_OK);
+      float x[] = {1, 2}, y[2];
+      int64_t k = 1, symbol = 2;
+      mlc_tensor head = {};
+      for (int i = 0; i < 100; ++i) {
+        const void *in[] = {x, x, &k};
+        void *result[] = {y, &head};
+        ASSERT_EQ(mlc_rt_run_typed(own, in, &symbol, result).code, MLC_OK);
+        ASSERT_EQ(y[1], 4);
+      }
+      mlc_rt_destroy(own);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+}
+
+TEST(Create, RefusesAnotherVersion) {
+  mlc_model_info other = info;
+  other.abi_version = 99;
+  mlc_model *model;
+  EXPECT_EQ(mlc_rt_create(&other, nullptr, &model).code, MLC_FAILED_PRECONDITION);
+  EXPECT_EQ(model, nullptr);
+  mlc_options options = {1, 0, nullptr};
+  EXPECT_EQ(mlc_rt_create(&info, &options, &model).code, MLC_FAILED_PRECONDITION);
+  options = {sizeof options, -1, nullptr};
+  EXPECT_EQ(mlc_rt_create(&info, &options, &model).code, MLC_INVALID_ARGUMENT);
+}
+
+TEST(Create, MissingWeightsAreNamed) {
+  mlc_model_info external = info;
+  external.weights_file = "nowhere.weights";
+  external.weights_bytes = 64;
+  mlc_model *model;
+  mlc_status status = mlc_rt_create(&external, nullptr, &model);
+  EXPECT_EQ(status.code, MLC_NOT_FOUND);
+  EXPECT_NE(std::string(status.message).find("nowhere.weights"), std::string::npos);
+  mlc_options options = {sizeof options, 0, "/proc/self/exe"};
+  EXPECT_EQ(mlc_rt_create(&external, &options, &model).code, MLC_FAILED_PRECONDITION);
+}
+
+TEST(Create, HugeWorkspaceIsAStatus) {
+  mlc_model_info huge = info;
+  huge.arena_bytes = UINT64_MAX / 4;
+  mlc_model *model;
+  EXPECT_EQ(mlc_rt_create(&huge, nullptr, &model).code, MLC_RESOURCE_EXHAUSTED);
+}
+
+} // namespace

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# From a bare Debian machine to a real model that runs: installs, builds, compiles Google's Magika to a library, links a C
+# program with it and asks it what kind of files lie in this repository.
+# usage: tools/quickstart.sh [FILE …]     files to ask about, instead of some of the repository's
+set -euo pipefail
+cd "$(dirname "$0")/.."
+say() { printf '\n== %s\n' "$*"; }
+
+say "install what the build needs"
+tools/setup.sh build
+say "build the compiler (build/release)"
+tools/dev/build.sh release mlc-opt mlc-run mlcrt | tail -1
+
+out=build/quickstart
+mkdir -p "$out"
+magika=$(build/venv/bin/python -c 'import magika, os; print(os.path.dirname(magika.__file__))')/models/standard_v3_3
+
+say "compile magika's model to a native library"
+build/release/bin/mlc-opt "$magika/model.onnx" -o "$out/libmagika.so"
+ls -l "$out/libmagika.so" | awk '{print $9 ": " $5 " bytes"}'
+build/release/bin/mlc-run "$out/libmagika.so" --dim "$(build/release/bin/mlc-run "$out/libmagika.so" --signature |
+  build/venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["symbols"][0])')=1"
+
+say "link a C program with it (docs/examples/magika/identify.c)"
+build/venv/bin/python docs/examples/magika/settings.py "$magika" >"$out/settings.h"
+clang-22 -O2 -Wall -I"$out" docs/examples/magika/identify.c -o "$out/identify" $(PKG_CONFIG_PATH=$out pkg-config --cflags --libs magika)
+
+say "what kind of files are these?"
+files=("$@")
+[ ${#files[@]} -gt 0 ] || files=(README.md CMakeLists.txt CMakePresets.json tools/quickstart.sh runtime/core/context.c lib/Driver/Compile.cpp
+                                test/conformance/run.py "$magika/model.onnx" "$out/libmagika.so")
+"$out/identify" "${files[@]}"
+say "done: $out/libmagika.so, $out/magika.h and $out/identify are yours to play with"
