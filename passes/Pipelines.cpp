@@ -60,8 +60,9 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createBufferPlanArenaPass());   // every static buffer gets its place
-  function.addPass(createBufferExpandCopiesPass()); // what is no memcpy becomes a loop
+  function.addPass(createBufferPlanArenaPass());      // every static buffer gets its place
+  function.addPass(createBufferExpandCopiesPass());   // what is no memcpy becomes a loop
+  function.addPass(createBufferExpandReshapesPass()); // what upstream cannot view becomes a cast
 }
 
 void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {

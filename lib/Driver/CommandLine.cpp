@@ -59,7 +59,7 @@ void parseDim(const std::string &text, std::map<std::string, int64_t> &dims) {
 } // namespace
 
 bool isMlirOptCommandLine(int argc, char **argv) {
-  bool mlirIn = false, artifact = false, ours = false;
+  bool mlirIn = argc == 1, artifact = false, ours = false, hasInput = false;
   for (int i = 1; i < argc; ++i) {
     StringRef argument = argv[i];
     if (argument == "-o" && i + 1 < argc) {
@@ -67,15 +67,20 @@ bool isMlirOptCommandLine(int argc, char **argv) {
       artifact |= kind && *kind != EmitKind::mlir;
     } else if (argument.starts_with("--emit") || argument.starts_with("--compile-to") || argument.starts_with("--dump-phases-to")) {
       artifact = true;
+    } else if (argument.starts_with("--help") || argument == "-h" || argument.starts_with("--version") || argument.starts_with("--report")) {
+      ours = true;
     } else if (argument.ends_with(".onnx") || argument.ends_with(".mlc")) {
       ours = true;
     } else if (argument.ends_with(".mlir") || argument == "-") {
-      mlirIn = true;
+      mlirIn = hasInput = true;
+    } else if (!argument.starts_with("-")) {
+      hasInput = true;
     } else if (argument.starts_with("--show-dialects") || argument.starts_with("--list-passes")) {
       mlirIn = true;
     }
   }
-  return mlirIn && !artifact && !ours;
+  // Without a file, MLIR comes in on standard input.
+  return (mlirIn || !hasInput) && !artifact && !ours;
 }
 
 int parseCommandLine(int argc, char **argv, CompileOptions &options) {

@@ -262,7 +262,7 @@ llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &
       return weightsObject.takeError();
     alone.push_back(*weightsObject);
   }
-  weights.releasePages();
+  weights.clear(); // written; the linker needs the memory
   llvm::Expected<std::string> runtime = findRuntime(program);
   if (!runtime)
     return runtime.takeError();

@@ -87,7 +87,8 @@ Origin originOfAxis(Value value, int64_t axis, unsigned depth) {
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
     // The one axis of the group that is not 1.
     std::optional<int64_t> source;
-    for (int64_t candidate : collapse.getReassociationIndices()[axis]) {
+    SmallVector<ReassociationIndices> groups = collapse.getReassociationIndices();
+    for (int64_t candidate : groups[axis]) {
       if (collapse.getSrcType().getDimSize(candidate) == 1)
         continue;
       if (source)

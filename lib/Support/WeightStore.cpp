@@ -39,6 +39,13 @@ std::optional<ArrayRef<char>> WeightStore::lookup(StringRef name) const {
   return it->second;
 }
 
+void WeightStore::clear() {
+  weights.clear();
+  buffers.clear();
+  files.clear();
+  owners.clear();
+}
+
 void WeightStore::releasePages() {
   for (auto &[path, file] : files) {
     if (file->getBufferKind() != MemoryBuffer::MemoryBuffer_MMap)

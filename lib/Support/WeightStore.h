@@ -38,6 +38,9 @@ public:
   /// The bytes of a weight, or nullopt for an unknown name.
   std::optional<llvm::ArrayRef<char>> lookup(llvm::StringRef name) const;
 
+  /// Forgets all weights and frees what holds them; whoever has a view must be done with it.
+  void clear();
+
   /// Tells the system that the mapped pages are not needed soon, so that they do not count as memory in use.
   void releasePages();
 

@@ -58,4 +58,18 @@ def BufferExpandCopiesPass : Pass<"buffer-expand-copies", "::mlir::func::FuncOp"
   let statistics = [Statistic<"numExpanded", "expanded-copies", "copies turned into loops">];
 }
 
+def BufferExpandReshapesPass : Pass<"buffer-expand-reshapes", "::mlir::func::FuncOp"> {
+  let summary = "Turns views with several computed sizes into casts of their strides";
+  let description = [{
+    Of contiguous buffers only.
+
+    ```
+    %1 = memref.expand_shape %0 [[0, 1]] output_shape [%m, %n] : memref<?xf32> into memref<?x?xf32>
+    ```
+    becomes `memref.reinterpret_cast %0 to offset: [0], sizes: [%m, %n], strides: [%n, 1]`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+  let statistics = [Statistic<"numExpanded", "expanded-reshapes", "views turned into casts">];
+}
+
 #endif

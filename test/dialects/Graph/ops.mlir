@@ -1,0 +1,57 @@
+// RUN: mlc-opt %s | mlc-opt | FileCheck %s
+
+graph.parameter @w : tensor<3x4xf32> {file = "model.onnx", offset = 64 : i64}
+// CHECK: graph.parameter @w : tensor<3x4xf32>
+
+// CHECK-LABEL: @sources
+func.func @sources(%n: index) -> (tensor<3x4xf32>, tensor<2xi64>, tensor<?x4xi64>) {
+  // CHECK: graph.weight @w : tensor<3x4xf32>
+  %0 = graph.weight @w : tensor<3x4xf32>
+  // CHECK: graph.constant dense<[1, 2]> : tensor<2xi64>
+  %1 = graph.constant dense<[1, 2]> : tensor<2xi64>
+  // CHECK: graph.iota axis = 0 sizes [%{{.*}}, 4] of i64 : tensor<?x4xi64>
+  %2 = graph.iota axis = 0 sizes [%n, 4] of i64 : tensor<?x4xi64>
+  return %0, %1, %2 : tensor<3x4xf32>, tensor<2xi64>, tensor<?x4xi64>
+}
+
+// CHECK-LABEL: @elementwise
+func.func @elementwise(%a: tensor<?x4xf32>, %b: tensor<4xf32>) -> tensor<?x4xf32> {
+  // CHECK: graph.add %{{.*}}, %{{.*}} : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  %0 = graph.add %a, %b : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  // CHECK: graph.compare lt
+  %1 = graph.compare lt %0, %b : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xi1>
+  // CHECK: graph.select
+  %2 = graph.select %1, %0, %b : (tensor<?x4xi1>, tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return %2 : tensor<?x4xf32>
+}
+
+// CHECK-LABEL: @movement
+func.func @movement(%a: tensor<?x2x2xf32>, %n: index, %v: tensor<f32>) -> tensor<?xf32> {
+  // CHECK: graph.reshape %{{.*}} to [%{{.*}}, 4] : tensor<?x2x2xf32> -> tensor<?x4xf32>
+  %0 = graph.reshape %a to [%n, 4] : tensor<?x2x2xf32> -> tensor<?x4xf32>
+  // CHECK: graph.transpose %{{.*}} {permutation = array<i64: 1, 0>}
+  %1 = graph.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<?x4xf32>) -> tensor<4x?xf32>
+  // CHECK: graph.slice %{{.*}} offsets [0, 0] sizes [1, %{{.*}}] steps [1, 1]
+  %2 = graph.slice %1 offsets [0, 0] sizes [1, %n] steps [1, 1] : tensor<4x?xf32> -> tensor<1x?xf32>
+  %3 = graph.reshape %2 to [%n] : tensor<1x?xf32> -> tensor<?xf32>
+  // CHECK: graph.pad constant %{{.*}}, %{{.*}} low [1] high [0]
+  %4 = graph.pad constant %3, %v low [1] high [0] : tensor<?xf32>, tensor<f32> -> tensor<?xf32>
+  return %4 : tensor<?xf32>
+}
+
+// CHECK-LABEL: @contractions
+func.func @contractions(%x: tensor<1x4x8x8xf32>, %f: tensor<6x2x3x3xf32>) -> tensor<1x6x8x8xf32> {
+  // CHECK: graph.conv
+  %0 = graph.conv %x, %f {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, groups = 2 : i64}
+    : (tensor<1x4x8x8xf32>, tensor<6x2x3x3xf32>) -> tensor<1x6x8x8xf32>
+  return %0 : tensor<1x6x8x8xf32>
+}
+
+// CHECK-LABEL: @reductions
+func.func @reductions(%x: tensor<2x3xf32>) -> tensor<2x1xf32> {
+  // CHECK: graph.softmax %{{.*}} {axis = 1 : i64}
+  %0 = graph.softmax %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  // CHECK: graph.reduce sum %{{.*}} {axes = array<i64: 1>, keep_dims}
+  %1 = graph.reduce sum %0 {axes = array<i64: 1>, keep_dims} : (tensor<2x3xf32>) -> tensor<2x1xf32>
+  return %1 : tensor<2x1xf32>
+}

@@ -1,0 +1,23 @@
+// RUN: mlc-opt %s --split-input-file --verify-diagnostics
+
+func.func @input_c1_sizes(%frame: !rt.frame) {
+  // expected-error @+1 {{expected 1 sizes, but got 0}}
+  %0 = rt.input %frame[0] : tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @weight_c1_static(%frame: !rt.frame) {
+  // expected-error @+1 {{requires a static shape, but got}}
+  %0 = rt.weight %frame @w at 0 : memref<?xf32>
+  return
+}
+
+// -----
+
+func.func @workspace_c2_alignment(%frame: !rt.frame) {
+  // expected-error @+1 {{expected an offset that is a multiple of 64, but got 4}}
+  %0 = rt.workspace %frame at 4 : memref<2xf32>
+  return
+}

@@ -1,0 +1,20 @@
+// RUN: mlc-opt %s | mlc-opt | FileCheck %s
+
+// CHECK-LABEL: @frame
+func.func @frame(%frame: !rt.frame) {
+  // CHECK: %[[N:.*]] = rt.input_size %arg0[0, 1]
+  %n = rt.input_size %frame[0, 1]
+  // CHECK: rt.input %arg0[0] sizes(%[[N]]) : tensor<4x?xf32>
+  %0 = rt.input %frame[0] sizes(%n) : tensor<4x?xf32>
+  // CHECK: rt.weight %arg0 @w at 64 : memref<4xf32>
+  %1 = rt.weight %frame @w at 64 : memref<4xf32>
+  // CHECK: rt.output %arg0[0] sizes(%[[N]]) : memref<?xf32>
+  %2 = rt.output %frame[0] sizes(%n) : memref<?xf32>
+  // CHECK: rt.workspace %arg0 at 128 : memref<4xf32>
+  %3 = rt.workspace %frame at 128 : memref<4xf32>
+  // CHECK: %[[B:.*]] = rt.alloc %arg0 sizes(%[[N]]) : memref<?xf32>
+  %4 = rt.alloc %frame sizes(%n) : memref<?xf32>
+  // CHECK: rt.free %arg0, %[[B]] : memref<?xf32>
+  rt.free %frame, %4 : memref<?xf32>
+  return
+}

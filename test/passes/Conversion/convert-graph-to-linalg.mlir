@@ -1,0 +1,75 @@
+// RUN: mlc-opt %s --convert-graph-to-linalg --split-input-file --verify-diagnostics | FileCheck %s
+
+// CHECK-DAG: #[[$SAME:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-DAG: #[[$ROW:.*]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-LABEL: @broadcast
+func.func @broadcast(%a: tensor<?x4xf32>, %b: tensor<4xf32>) -> tensor<?x4xf32> {
+  // CHECK: linalg.generic {indexing_maps = [#[[$SAME]], #[[$ROW]], #[[$SAME]]], iterator_types = ["parallel", "parallel"]}
+  // CHECK: arith.addf
+  // CHECK-NOT: cf.assert
+  %0 = graph.add %a, %b : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+/// Two sizes that may differ are compared at run time.
+// CHECK-LABEL: @broadcast_checked
+func.func @broadcast_checked(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
+  // CHECK: cf.assert %{{.*}}, "sizes cannot be broadcast together"
+  %0 = graph.add %a, %b : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+/// Unsigned types lose their sign and keep their arithmetic.
+// CHECK-LABEL: @unsigned
+// CHECK-SAME: tensor<4xi8>
+func.func @unsigned(%a: tensor<4xui8>, %b: tensor<4xui8>) -> tensor<4xui8> {
+  // CHECK: arith.maxui
+  %0 = graph.max %a, %b : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
+  return %0 : tensor<4xui8>
+}
+
+// -----
+
+/// Halves are computed in f32.
+// CHECK-LABEL: @half
+func.func @half(%a: tensor<4xf16>) -> tensor<4xf16> {
+  // CHECK: arith.extf %{{.*}} : f16 to f32
+  // CHECK: math.exp %{{.*}} : f32
+  // CHECK: arith.truncf %{{.*}} : f32 to f16
+  %0 = graph.exp %a : (tensor<4xf16>) -> tensor<4xf16>
+  return %0 : tensor<4xf16>
+}
+
+// -----
+
+// CHECK-LABEL: @matmul
+func.func @matmul(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) -> tensor<2x4xf32> {
+  // CHECK: linalg.fill
+  // CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]
+  %0 = graph.matmul %a, %b : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
+
+// -----
+
+/// Indices are checked before the loop that uses them.
+// CHECK-LABEL: @gather
+func.func @gather(%a: tensor<9x4xf32>, %i: tensor<2xi64>) -> tensor<2x4xf32> {
+  // CHECK: cf.assert %{{.*}}, "an index is out of range"
+  // CHECK: linalg.generic
+  %0 = graph.gather %a, %i {axis = 0 : i64} : (tensor<9x4xf32>, tensor<2xi64>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
+
+// -----
+
+func.func @constant_not_dense() -> tensor<4xf32> {
+  // expected-error @+2 {{cannot lower a constant that is not dense}}
+  // expected-error @+1 {{failed to legalize operation 'graph.constant'}}
+  %0 = graph.constant sparse<[[0]], [1.0]> : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

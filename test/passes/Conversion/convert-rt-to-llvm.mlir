@@ -1,0 +1,31 @@
+// RUN: mlc-opt %s --convert-rt-to-llvm | FileCheck %s
+
+// CHECK: llvm.mlir.global internal constant @[[$TEXT:mlc_message_.*]]("node 'x': sizes differ\00")
+
+// CHECK-LABEL: llvm.func @frame
+// CHECK-SAME: (%[[FRAME:.*]]: !llvm.ptr)
+func.func @frame(%frame: !rt.frame) {
+  // CHECK: %[[SIZES:.*]] = llvm.getelementptr %[[FRAME]][8]
+  // CHECK: llvm.load %[[SIZES]]
+  %n = rt.input_size %frame[0, 1]
+  // CHECK: llvm.load %[[FRAME]] invariant
+  %0 = rt.input %frame[0] sizes(%n) : memref<4x?xf32>
+  // CHECK: llvm.getelementptr %[[FRAME]][16]
+  %1 = rt.weight %frame @w at 64 : memref<4xf32>
+  // CHECK: llvm.getelementptr %[[FRAME]][24]
+  %2 = rt.workspace %frame at 128 : memref<4xf32>
+  // CHECK: llvm.call @mlc_rt_output(%[[FRAME]]
+  %3 = rt.output %frame[0] sizes(%n) : memref<?xf32>
+  // CHECK: llvm.call @mlc_rt_alloc(%[[FRAME]]
+  %4 = rt.alloc %frame sizes(%n) : memref<?xf32>
+  // CHECK: llvm.call @mlc_rt_free(%[[FRAME]]
+  rt.free %frame, %4 : memref<?xf32>
+  %c4 = arith.constant 4 : index
+  %ok = arith.cmpi eq, %n, %c4 : index
+  // CHECK: llvm.cond_br
+  // CHECK: llvm.mlir.addressof @[[$TEXT]]
+  // CHECK: llvm.call @mlc_rt_fail(%[[FRAME]]
+  // CHECK: llvm.unreachable
+  cf.assert %ok, "node 'x': sizes differ"
+  return
+}
