@@ -223,7 +223,7 @@ func.func @batch_norm_c1_rank(%x: tensor<2xf32>, %s: tensor<2xf32>) {
 // -----
 
 func.func @batch_norm_c2_size(%x: tensor<2x4xf32>, %s: tensor<2xf32>) {
-  // expected-error @+1 {{expected one entry for each of the channels}}
+  // expected-error @+1 {{expected one entry for each of the channels, but got}}
   %0 = graph.batch_norm %x, %s, %s, %s, %s {epsilon = 1.0e-5 : f64} : (tensor<2x4xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<2x4xf32>
   return
 }
