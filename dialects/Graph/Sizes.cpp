@@ -72,9 +72,22 @@ Size combine(SizeBuilder &sizes, OpBuilder *builder, std::optional<Location> loc
     return sizes.constant(fold(*a, *b));
   if (!builder || !lhs || !rhs)
     return {};
-  return builder->createOrFold<Op>(*loc, sizes.value(lhs), sizes.value(rhs));
+  return sizes.once({Op::getOperationName(), lhs, rhs, Size()},
+                    [&] { return Size(builder->createOrFold<Op>(*loc, sizes.value(lhs), sizes.value(rhs))); });
 }
 } // namespace
+
+Size SizeBuilder::once(const SizeMemo::Key &key, llvm::function_ref<Size()> build) {
+  if (!memo)
+    return build();
+  auto order = [](Size size) { return size.getOpaqueValue(); };
+  SizeMemo::Order place{std::get<0>(key), order(std::get<1>(key)), order(std::get<2>(key)), order(std::get<3>(key))};
+  if (auto it = memo->built.find(place); it != memo->built.end())
+    return it->second;
+  Size result = build();
+  memo->built.emplace(place, result);
+  return result;
+}
 
 Size SizeBuilder::add(Size lhs, Size rhs) {
   if (getConstant(lhs) == 0)
@@ -129,9 +142,11 @@ Size SizeBuilder::selectIfZero(Size condition, Size ifZero, Size otherwise) {
     return *known == 0 ? ifZero : otherwise;
   if (!builder || !condition || !ifZero || !otherwise)
     return {};
-  Value zero = arith::ConstantIndexOp::create(*builder, *loc, 0);
-  Value isZero = builder->createOrFold<arith::CmpIOp>(*loc, arith::CmpIPredicate::eq, value(condition), zero);
-  return builder->createOrFold<arith::SelectOp>(*loc, isZero, value(ifZero), value(otherwise));
+  return once({"select_if_zero", condition, ifZero, otherwise}, [&] {
+    Value zero = arith::ConstantIndexOp::create(*builder, *loc, 0);
+    Value isZero = builder->createOrFold<arith::CmpIOp>(*loc, arith::CmpIPredicate::eq, value(condition), zero);
+    return Size(builder->createOrFold<arith::SelectOp>(*loc, isZero, value(ifZero), value(otherwise)));
+  });
 }
 
 Size SizeBuilder::product(ArrayRef<Size> sizes) {
@@ -158,9 +173,32 @@ FailureOr<Size> SizeBuilder::broadcast(Size lhs, Size rhs) {
     return lhs;
   if (!builder || !lhs || !rhs)
     return Size();
-  Value one = arith::ConstantIndexOp::create(*builder, *loc, 1);
-  Value isOne = builder->createOrFold<arith::CmpIOp>(*loc, arith::CmpIPredicate::eq, value(lhs), one);
-  return Size(builder->createOrFold<arith::SelectOp>(*loc, isOne, value(rhs), value(lhs)));
+  return once({"broadcast", lhs, rhs, Size()}, [&] {
+    Value one = arith::ConstantIndexOp::create(*builder, *loc, 1);
+    Value isOne = builder->createOrFold<arith::CmpIOp>(*loc, arith::CmpIPredicate::eq, value(lhs), one);
+    return Size(builder->createOrFold<arith::SelectOp>(*loc, isOne, value(rhs), value(lhs)));
+  });
+}
+
+bool isNeverNegative(Size size, unsigned depth) {
+  if (std::optional<int64_t> known = getConstant(size))
+    return *known >= 0;
+  auto value = dyn_cast_if_present<Value>(size);
+  Operation *op = value ? value.getDefiningOp() : nullptr;
+  if (!op || depth > 16)
+    return false;
+  if (isa<tensor::DimOp>(op))
+    return true;
+  auto ofOperands = [&](unsigned first) {
+    return llvm::all_of(op->getOperands().drop_front(first), [&](Value operand) { return isNeverNegative(operand, depth + 1); });
+  };
+  if (isa<arith::AddIOp, arith::MulIOp, arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp, arith::MinSIOp, arith::IndexCastOp>(op))
+    return ofOperands(0);
+  if (isa<arith::SelectOp>(op))
+    return ofOperands(1);
+  if (isa<arith::MaxSIOp>(op))
+    return llvm::any_of(op->getOperands(), [&](Value operand) { return isNeverNegative(operand, depth + 1); });
+  return false;
 }
 
 Size SizeBuilder::element(Value tensor, int64_t i) {

@@ -12,11 +12,22 @@
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/Value.h"
 
+#include <map>
+#include <string>
+#include <tuple>
+
 namespace mlc::graph {
 
 /// Known: IntegerAttr; computed: index value; unknown: null.
 using Size = mlir::OpFoldResult;
 using Shape = llvm::SmallVector<Size, 4>;
+
+/// Sizes that were built in a block, so that equal computations are one value.
+struct SizeMemo {
+  using Key = std::tuple<llvm::StringRef, Size, Size, Size>;
+  using Order = std::tuple<std::string, void *, void *, void *>;
+  std::map<Order, Size> built;
+};
 
 /// Builds and folds arithmetic on sizes.
 class SizeBuilder {
@@ -58,6 +69,12 @@ public:
   /// Sizes of tensors that were computed before and are used instead of a tensor.dim.
   void useKnown(const llvm::DenseMap<mlir::Value, Shape> *shapes) { known = shapes; }
 
+  /// Sizes that were built before and dominate what is built now; new ones are added.
+  void useMemo(SizeMemo *sizes) { memo = sizes; }
+
+  /// What `build` gives, or what it gave for the same key before.
+  Size once(const SizeMemo::Key &key, llvm::function_ref<Size()> build);
+
   bool canBuild() const { return builder != nullptr; }
 
   mlir::MLIRContext *getContext() const { return context; }
@@ -67,7 +84,11 @@ private:
   mlir::OpBuilder *builder = nullptr;
   std::optional<mlir::Location> loc;
   const llvm::DenseMap<mlir::Value, Shape> *known = nullptr;
+  SizeMemo *memo = nullptr;
 };
+
+/// Whether a size is certain not to be negative: a size of a tensor, or made of such ones.
+bool isNeverNegative(Size size, unsigned depth = 0);
 
 /// The constant value of a size, if it is known.
 std::optional<int64_t> getConstant(Size size);

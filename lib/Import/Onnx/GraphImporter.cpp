@@ -445,6 +445,16 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
     argument.setLoc(NameLoc::get(b.getStringAttr(name)));
     scopes.back()[name] = argument;
   }
+  // Axes of one symbol have one size.
+  std::map<std::string, Size> symbolSizes;
+  for (BlockArgument argument : body->getArguments()) {
+    Shape shape = graph::SizeBuilder(b, argument.getLoc()).shape(argument);
+    auto symbols = cast<ArrayAttr>(inputAttributes[argument.getArgNumber()].get("mlc.symbols"));
+    for (auto [axis, symbol] : llvm::enumerate(symbols.getAsRange<StringAttr>()))
+      if (!symbol.empty())
+        shape[axis] = symbolSizes.try_emplace(symbol.str(), shape[axis]).first->second;
+    shapes[argument] = std::move(shape);
+  }
   importInitializers(graph, b);
   std::set<std::string> outputs;
   for (const auto &output : graph.output())

@@ -27,6 +27,9 @@ public:
   Type elementType(int32_t dataType);
   /// A small tensor as a constant, a larger one as a weight.
   Value importTensor(const onnx::TensorProto &tensor, mlir::OpBuilder &b, mlir::Location loc);
+  /// The sizes of the results of ops, as far as they are known beyond a tensor.dim.
+  llvm::DenseMap<Value, Shape> shapes;
+
   /// Imports the nodes of a subgraph in a scope of its own; returns its outputs. Throws when a node failed.
   Values importSubgraph(const onnx::GraphProto &graph, mlir::OpBuilder &b);
 

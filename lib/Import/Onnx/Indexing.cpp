@@ -17,8 +17,26 @@ Values gatherElements(NodeImporter &n) {
   Value x = n.input(0);
   return {n.make<GatherElementsOp>(x, n.input(1), static_cast<uint64_t>(n.axis(n.intAttr("axis", 0), n.rank(x))))};
 }
+/// Index tuples whose length is known only at run time, but follows from ranks.
+Value withTupleSize(NodeImporter &n, Value indices, std::optional<int64_t> size) {
+  RankedTensorType type = n.type(indices);
+  if (type.getRank() == 0 || !type.isDynamicDim(type.getRank() - 1))
+    return indices;
+  if (!size)
+    n.unsupported("the length of the index tuples is known only at run time, so the rank of the result is not known",
+                  "declare the shape of the node's output in the model");
+  Shape shape = n.shape(indices);
+  shape.back() = n.constantSize(*size);
+  return n.reshape(indices, shape);
+}
+
 Values gatherND(NodeImporter &n) {
-  return {n.make<GatherNDOp>(n.input(0), n.input(1), static_cast<uint64_t>(n.intAttr("batch_dims", 0)))};
+  Value x = n.input(0), indices = n.input(1);
+  int64_t batch = n.intAttr("batch_dims", 0);
+  std::optional<int64_t> tuple;
+  if (std::optional<int64_t> declared = n.declaredRank(0))
+    tuple = n.rank(indices) - 1 + n.rank(x) - batch - *declared;
+  return {n.make<GatherNDOp>(x, withTupleSize(n, indices, tuple), static_cast<uint64_t>(batch))};
 }
 
 ScatterKind scatterKind(NodeImporter &n) {
@@ -33,7 +51,11 @@ Values scatterElements(NodeImporter &n) {
   int64_t axis = n.axis(n.intAttr("axis", 0), n.rank(x));
   return {n.make<ScatterElementsOp>(x, n.input(1), n.input(2), static_cast<uint64_t>(axis), scatterKind(n))};
 }
-Values scatterND(NodeImporter &n) { return {n.make<ScatterNDOp>(n.input(0), n.input(1), n.input(2), scatterKind(n))}; }
+Values scatterND(NodeImporter &n) {
+  Value x = n.input(0), indices = n.input(1), updates = n.input(2);
+  Value tuples = withTupleSize(n, indices, n.rank(indices) - 1 + n.rank(x) - n.rank(updates));
+  return {n.make<ScatterNDOp>(x, tuples, updates, scatterKind(n))};
+}
 
 Values topK(NodeImporter &n) {
   Value x = n.input(0);

@@ -26,7 +26,7 @@ Values reshape(NodeImporter &n) {
     } else if (known == 0 && !allowZero) {
       n.require(i < old.size(), "a 0 in the shape copies a size that the input does not have");
       result.push_back(old[i]);
-    } else if (!known && !allowZero && i < old.size()) {
+    } else if (!known && !allowZero && i < old.size() && !isNeverNegative(size)) {
       result.push_back(n.sizes.selectIfZero(size, old[i], size));
     } else {
       n.require(!known || *known >= 0, "expected sizes of at least -1");
@@ -49,14 +49,14 @@ Values reshape(NodeImporter &n) {
     if (getConstant(divisor) == 0)
       n.fail("cannot infer a size beside a size of 0");
     result[*inferred] = n.sizes.floorDiv(n.sizes.product(numerator), n.sizes.max(divisor, n.constantSize(1)));
-  } else if (llvm::count_if(wanted, [](Size size) { return !getConstant(size); })) {
-    // A size that is known at run time only may be -1.
+  } else if (llvm::any_of(result, [](Size size) { return !isNeverNegative(size); })) {
+    // A size that is known at run time only may be -1, unless it is some tensor's.
     Size rest = n.constantSize(1);
     for (Size size : result)
       rest = n.sizes.mul(rest, n.sizes.max(size, n.constantSize(1)));
     Size share = n.sizes.floorDiv(n.sizes.product(old), rest);
     for (Size &size : result)
-      if (!getConstant(size))
+      if (!isNeverNegative(size))
         size = n.sizes.selectIfZero(n.sizes.add(size, n.constantSize(1)), share, size);
   }
   return {n.reshape(x, result)};
@@ -161,7 +161,11 @@ Values unsqueeze(NodeImporter &n) {
 
 Values expand(NodeImporter &n) {
   Value x = n.input(0);
-  Shape wanted = n.sizesFrom(n.input(1), "the shape", n.declaredRank(0)), old = n.shape(x);
+  Shape wanted, old = n.shape(x);
+  if (std::optional<int64_t> declared = n.declaredRank(0))
+    wanted = n.sizesUpTo(n.input(1), "the shape", *declared, 1, /*atFront=*/true);
+  else
+    wanted = n.sizesFrom(n.input(1), "the shape");
   // Both broadcast: a size of 1 in the shape keeps the input's.
   size_t rank = std::max(wanted.size(), old.size());
   Shape target;
@@ -260,11 +264,18 @@ Shape byAxis(NodeImporter &n, ArrayRef<Size> values, ArrayRef<Size> axes, ArrayR
   return result;
 }
 
-Shape axesInput(NodeImporter &n, unsigned i, size_t count) {
-  Shape axes;
+/// What stands for an axis that is not there: byAxis matches it with none.
+constexpr int64_t kNoAxis = int64_t(1) << 40;
+
+/// The axes of an optional input, or the first ones; as many as `list` has, or where that is not known, `rank`.
+Shape axesInput(NodeImporter &n, unsigned i, Value list, int64_t rank) {
   if (n.hasInput(i))
-    return n.sizesFrom(n.input(i), "axes", count);
-  for (size_t axis = 0; axis < count; ++axis)
+    return n.sizesUpTo(n.input(i), "axes", rank, kNoAxis);
+  RankedTensorType type = n.type(list);
+  if (type.getRank() == 1 && type.isDynamicDim(0))
+    return n.sizesUpTo(n.iota(0, n.shape(list), n.b.getI64Type()), "axes", rank, kNoAxis);
+  Shape axes;
+  for (int64_t axis = 0; axis < (type.getRank() ? type.getDimSize(0) : 1); ++axis)
     axes.push_back(n.constantSize(axis));
   return axes;
 }
@@ -316,11 +327,11 @@ Values slice(NodeImporter &n) {
       for (size_t i = 0; i < starts.size(); ++i)
         axes.push_back(n.constantSize(i));
   } else {
-    starts = n.sizesFrom(n.input(1), "starts", n.hasInput(3) ? std::nullopt : std::optional<int64_t>(rank));
-    ends = n.sizesFrom(n.input(2), "ends", starts.size());
-    axes = axesInput(n, 3, starts.size());
+    starts = n.sizesUpTo(n.input(1), "starts", rank, 0);
+    ends = n.sizesUpTo(n.input(2), "ends", rank, 0);
+    axes = axesInput(n, 3, n.input(1), rank);
     if (n.hasInput(4))
-      steps = n.sizesFrom(n.input(4), "steps", starts.size());
+      steps = n.sizesUpTo(n.input(4), "steps", rank, 1);
   }
   if (steps.empty())
     steps.assign(starts.size(), n.constantSize(1));
@@ -363,16 +374,16 @@ Values pad(NodeImporter &n) {
     }
     fill = n.scalarLike(x, n.floatAttr("value", 0));
   } else {
-    int64_t count = rank;
-    if (n.hasInput(3)) {
-      RankedTensorType type = n.type(n.input(3));
-      count = type.getRank() == 0 ? 1 : type.isDynamicDim(0) ? rank : type.getDimSize(0);
-    }
-    Shape pads = n.sizesFrom(n.input(1), "pads", 2 * count), axes = axesInput(n, 3, count), zeros(rank, n.constantSize(0));
-    n.require(static_cast<int64_t>(pads.size()) == 2 * count, "expected two pads an axis");
-    ArrayRef<Size> all(pads);
-    low = byAxis(n, all.take_front(count), axes, zeros);
-    high = byAxis(n, all.drop_front(count), axes, zeros);
+    // The first half of the list is for below, the second for above.
+    Value pads = n.input(1);
+    n.require(n.rank(pads) == 1, "expected pads to be a list");
+    Size half = n.sizes.floorDiv(n.shape(pads)[0], n.constantSize(2));
+    if (std::optional<int64_t> length = getConstant(n.shape(pads)[0]))
+      n.require(*length % 2 == 0, "expected two pads an axis");
+    Value below = n.sliceAxis(pads, 0, n.constantSize(0), half), above = n.sliceAxis(pads, 0, half, half);
+    Shape axes = axesInput(n, 3, below, rank), zeros(rank, n.constantSize(0));
+    low = byAxis(n, n.sizesUpTo(below, "pads", rank, 0), axes, zeros);
+    high = byAxis(n, n.sizesUpTo(above, "pads", rank, 0), axes, zeros);
     fill = n.hasInput(2) ? n.asScalar(n.input(2)) : n.scalarLike(x, 0);
   }
   if (mode == "constant")

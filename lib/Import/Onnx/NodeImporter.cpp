@@ -15,7 +15,9 @@ using namespace mlir;
 namespace mlc::onnximport {
 
 NodeImporter::NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, OpBuilder &builder, Location loc)
-    : graph(graph), node(node), opset(opset), b(builder), loc(loc), sizes(builder, loc) {}
+    : graph(graph), node(node), opset(opset), b(builder), loc(loc), sizes(builder, loc) {
+  sizes.useKnown(&graph.shapes);
+}
 
 Value NodeImporter::input(unsigned i) {
   if (!hasInput(i))
@@ -151,6 +153,16 @@ Values NodeImporter::finish(Operation *op) {
   rewriter.setListener(&replaced);
   if (succeeded(graph::scalarizeShapeArithmetic(op, rewriter)))
     return replaced.values;
+  // Remember the sizes of the results in terms of those of the operands, so that a symbol stays one value.
+  b.setInsertionPointAfter(op);
+  llvm::SmallVector<Shape> shapes;
+  if (succeeded(cast<graph::ShapeOpInterface>(op).inferShapes(sizes, shapes)))
+    for (auto [result, shape] : llvm::zip(op->getResults(), shapes)) {
+      for (auto [axis, size] : llvm::enumerate(shape))
+        if (int64_t known = cast<RankedTensorType>(result.getType()).getDimSize(axis); !ShapedType::isDynamic(known))
+          size = sizes.constant(known);
+      graph.shapes[result] = std::move(shape);
+    }
   return Values(op->getResults());
 }
 
@@ -268,11 +280,22 @@ Shape NodeImporter::sizesFrom(Value value, StringRef what, std::optional<int64_t
       unsupported("the length of " + what + " is known only at run time, so the rank of the result is not known",
                   "declare the shape of the node's output in the model");
     count = *length;
+    value = reshape(value, constantSize(count)); // checked at run time
   }
   Shape result;
   for (int64_t i = 0; i < count; ++i)
     result.push_back(sizes.element(value, i));
   return result;
+}
+
+Shape NodeImporter::sizesUpTo(Value value, StringRef what, int64_t count, int64_t otherwise, bool atFront) {
+  RankedTensorType valueType = type(value);
+  if (valueType.getRank() == 1 && valueType.isDynamicDim(0)) {
+    Size missing = sizes.sub(constantSize(count), shape(value)[0]), none = constantSize(0);
+    value = pad(graph::PadMode::constant, value, scalarLike(value, static_cast<double>(otherwise)), atFront ? missing : none,
+                atFront ? none : missing);
+  }
+  return sizesFrom(value, what, count);
 }
 
 Value NodeImporter::asScalar(Value value) {

@@ -142,6 +142,8 @@ public:
   /// The elements of a rank-1 (or rank-0) integer tensor of known length, as sizes. `length` is used where the tensor's
   /// own length is not known, and must be right then.
   Shape sizesFrom(Value value, llvm::StringRef what, std::optional<int64_t> length = std::nullopt);
+  /// As above; a list of unknown length is taken to have at most `count` elements and is filled up with `otherwise`.
+  Shape sizesUpTo(Value value, llvm::StringRef what, int64_t count, int64_t otherwise, bool atFront = false);
   /// The only element of a tensor, as a scalar of rank 0.
   Value asScalar(Value value);
 

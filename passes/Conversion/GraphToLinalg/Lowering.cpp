@@ -5,8 +5,7 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Dominance.h"
-#include "mlir/Transforms/CSE.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 
@@ -212,11 +211,22 @@ bool isUnsignedElement(Type tensor) {
 
 ResolvedShapes resolveShapes(Operation *root) {
   ResolvedShapes shapes;
+  llvm::DenseMap<Block *, SizeMemo> memos;
   auto ofArguments = [&](Block &block) {
     OpBuilder builder = OpBuilder::atBlockBegin(&block);
-    for (BlockArgument argument : block.getArguments())
-      if (isa<RankedTensorType>(argument.getType()))
-        shapes[argument] = SizeBuilder(builder, argument.getLoc()).shape(argument);
+    auto function = dyn_cast<FunctionOpInterface>(block.getParentOp());
+    // Axes of one symbol have one size; the runtime has checked it.
+    llvm::StringMap<Size> symbols;
+    for (BlockArgument argument : block.getArguments()) {
+      if (!isa<RankedTensorType>(argument.getType()))
+        continue;
+      Shape shape = SizeBuilder(builder, argument.getLoc()).shape(argument);
+      auto names = function ? function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "mlc.symbols") : ArrayAttr();
+      for (size_t axis = 0; names && axis < names.size() && axis < shape.size(); ++axis)
+        if (StringRef name = cast<StringAttr>(names[axis]).getValue(); !name.empty() && !getConstant(shape[axis]))
+          shape[axis] = symbols.try_emplace(name, shape[axis]).first->second;
+      shapes[argument] = std::move(shape);
+    }
   };
   SmallVector<Operation *> ops;
   root->walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
@@ -234,6 +244,7 @@ ResolvedShapes resolveShapes(Operation *root) {
     if (auto shaped = dyn_cast<ShapeOpInterface>(op)) {
       SizeBuilder sizes(builder, op->getLoc());
       sizes.useKnown(&shapes);
+      sizes.useMemo(&memos[op->getBlock()]);
       SmallVector<Shape> results;
       if (succeeded(shaped.inferShapes(sizes, results))) {
         for (auto [result, shape] : llvm::zip(op->getResults(), results)) {

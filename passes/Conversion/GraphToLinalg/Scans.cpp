@@ -7,7 +7,6 @@
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -117,13 +116,17 @@ struct LowerTopK final : GraphPattern<TopKOp> {
     Value scratch = lower.empty(orderType, inputShape);
     Value zero = lower.index(int64_t(0)), one = lower.index(int64_t(1));
     // Runs of 1, 2, 4 … elements are merged until one holds all: ceil(log2(count)) rounds.
-    Value count64 = arith::IndexCastOp::create(rewriter, loc, rewriter.getI64Type(), count);
-    Value last = arith::SubIOp::create(rewriter, loc, count64, lower.scalar(rewriter.getI64Type(), 1));
-    Value zeros = math::CountLeadingZerosOp::create(rewriter, loc, last);
-    Value rounds = arith::SubIOp::create(rewriter, loc, lower.scalar(rewriter.getI64Type(), 64), zeros);
-    rounds = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), rounds);
-    Value isEmpty = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, count, zero);
-    rounds = arith::SelectOp::create(rewriter, loc, isEmpty, zero, rounds);
+    auto counting = scf::WhileOp::create(
+        rewriter, loc, TypeRange{rewriter.getIndexType(), rewriter.getIndexType()}, ValueRange{one, zero},
+        [&](OpBuilder &b, Location loc, ValueRange state) {
+          Value more = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, state[0], count);
+          scf::ConditionOp::create(b, loc, more, state);
+        },
+        [&](OpBuilder &b, Location loc, ValueRange state) {
+          Value wider = arith::AddIOp::create(b, loc, state[0], state[0]), next = arith::AddIOp::create(b, loc, state[1], one);
+          scf::YieldOp::create(b, loc, ValueRange{wider, next});
+        });
+    Value rounds = counting.getResult(1);
     auto loop = scf::ForOp::create(
         rewriter, loc, zero, rounds, one, ValueRange{order, scratch},
         [&](OpBuilder &b, Location loc, Value round, ValueRange state) {
