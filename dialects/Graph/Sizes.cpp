@@ -128,12 +128,18 @@ Size SizeBuilder::ceilDiv(Size lhs, Size rhs) {
 Size SizeBuilder::max(Size lhs, Size rhs) {
   if (lhs && lhs == rhs)
     return lhs;
+  for (auto [bound, other] : {std::pair(lhs, rhs), std::pair(rhs, lhs)})
+    if (std::optional<int64_t> known = getConstant(bound); known && *known <= 0 && isNeverNegative(other))
+      return other;
   return combine<arith::MaxSIOp>(*this, builder, loc, lhs, rhs, [](int64_t a, int64_t b) { return std::max(a, b); });
 }
 
 Size SizeBuilder::min(Size lhs, Size rhs) {
   if (lhs && lhs == rhs)
     return lhs;
+  for (auto [bound, other] : {std::pair(lhs, rhs), std::pair(rhs, lhs)})
+    if (std::optional<int64_t> known = getConstant(bound); known && *known <= 0 && isNeverNegative(other))
+      return bound;
   return combine<arith::MinSIOp>(*this, builder, loc, lhs, rhs, [](int64_t a, int64_t b) { return std::min(a, b); });
 }
 
@@ -201,6 +207,21 @@ bool isNeverNegative(Size size, unsigned depth) {
   return false;
 }
 
+/// The size that an integer scalar was cast from. A size of a tensor fits in 31 bits wherever a model narrows it so.
+static Size castSize(Value scalar) {
+  Value value = scalar;
+  while (Operation *op = value.getDefiningOp()) {
+    bool keeps = isa<arith::IndexCastOp, arith::ExtSIOp>(op) ||
+                 (isa<arith::TruncIOp>(op) && value.getType().getIntOrFloatBitWidth() >= 32);
+    if (!keeps)
+      break;
+    value = op->getOperand(0);
+    if (value.getType().isIndex())
+      return value == scalar || isNeverNegative(value) || scalar.getDefiningOp<arith::IndexCastOp>() ? Size(value) : Size();
+  }
+  return {};
+}
+
 Size SizeBuilder::element(Value tensor, int64_t i) {
   if (auto constants = getConstantInts(tensor))
     return constant((*constants)[i]);
@@ -208,8 +229,8 @@ Size SizeBuilder::element(Value tensor, int64_t i) {
     Value scalar = fromElements.getElements()[i];
     if (std::optional<int64_t> known = getConstantIntValue(scalar))
       return constant(*known);
-    if (auto cast = scalar.getDefiningOp<arith::IndexCastOp>(); cast && cast.getIn().getType().isIndex())
-      return cast.getIn();
+    if (Size size = castSize(scalar))
+      return size;
     if (!builder)
       return {};
     return scalar.getType().isIndex()

@@ -235,8 +235,8 @@ struct IndexMath final {
   Value of(Size size) { return n.indexValue(size); }
   Value add(Value x, Value y) { return n.b.createOrFold<arith::AddIOp>(n.loc, x, y); }
   Value sub(Value x, Value y) { return n.b.createOrFold<arith::SubIOp>(n.loc, x, y); }
-  Value max(Value x, Value y) { return n.b.createOrFold<arith::MaxSIOp>(n.loc, x, y); }
-  Value min(Value x, Value y) { return n.b.createOrFold<arith::MinSIOp>(n.loc, x, y); }
+  Value max(Value x, Value y) { return of(n.sizes.max(n.foldIndex(x), n.foldIndex(y))); }
+  Value min(Value x, Value y) { return of(n.sizes.min(n.foldIndex(x), n.foldIndex(y))); }
   Value compare(arith::CmpIPredicate predicate, Value x, Value y) { return n.b.createOrFold<arith::CmpIOp>(n.loc, predicate, x, y); }
   Value select(Value condition, Value x, Value y) { return n.b.createOrFold<arith::SelectOp>(n.loc, condition, x, y); }
   /// x / y rounded up, for y > 0.
@@ -280,13 +280,18 @@ Shape axesInput(NodeImporter &n, unsigned i, Value list, int64_t rank) {
   return axes;
 }
 
+/// Exporters write numbers from this one on for "to the end"; no axis is so long.
+constexpr int64_t kToTheEnd = 1000000000;
+
 /// Slices with starts and ends clamped to the axis, for steps of either sign.
 Value sliceClamped(NodeImporter &n, Value x, ArrayRef<Size> starts, ArrayRef<Size> ends, ArrayRef<Size> steps, ArrayRef<bool> touched) {
   using P = arith::CmpIPredicate;
   IndexMath m{n};
   Shape offsets, extents, shape = n.shape(x);
   for (size_t i = 0; i < shape.size(); ++i) {
-    if (!touched[i]) {
+    std::optional<int64_t> knownStart = getConstant(starts[i]), knownEnd = getConstant(ends[i]);
+    bool isWhole = knownStart == 0 && getConstant(steps[i]) == 1 && (ends[i] == shape[i] || (knownEnd && *knownEnd >= kToTheEnd));
+    if (!touched[i] || isWhole) {
       offsets.push_back(n.constantSize(0));
       extents.push_back(shape[i]);
       continue;
