@@ -207,7 +207,7 @@ RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &info, std:
   for (const auto &dim : tensor.shape().dim()) {
     int64_t size = ShapedType::kDynamic;
     std::string symbol;
-    if (dim.has_dim_value()) {
+    if (dim.has_dim_value() && dim.dim_value() != -1) { // Paddle writes -1 for an unknown size
       size = dim.dim_value();
       if (size < 0)
         throw ImportError("input '" + info.name() + "' has the negative size " + std::to_string(size) + " in axis " + std::to_string(axis));
