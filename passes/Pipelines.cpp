@@ -39,7 +39,7 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel == 0)
     return;
   OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createLinalgElementwiseOpFusionPass()); // element-wise chains in one loop
+  function.addPass(createLinalgFuseElementwisePass()); // element-wise chains in one loop
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
 }
@@ -63,6 +63,8 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   function.addPass(createBufferPlanArenaPass());      // every static buffer gets its place
   function.addPass(createBufferExpandCopiesPass());   // what is no memcpy becomes a loop
   function.addPass(createBufferExpandReshapesPass()); // what upstream cannot view becomes a cast
+  if (options.optLevel > 0)
+    pm.addPass(createBufferOutlineKernelsPass()); // one function a kernel, equal ones once
 }
 
 void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {

@@ -72,4 +72,19 @@ def BufferExpandReshapesPass : Pass<"buffer-expand-reshapes", "::mlir::func::Fun
   let statistics = [Statistic<"numExpanded", "expanded-reshapes", "views turned into casts">];
 }
 
+def BufferOutlineKernelsPass : Pass<"buffer-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Gives every linalg op a function of its own";
+  let description = [{
+    Equal functions are shared. Buffers that do not overlap with any other argument are marked `llvm.noalias`.
+
+    ```
+    linalg.generic … ins(%0 : memref<4xf32>) outs(%1 : memref<4xf32>) { … }
+    ```
+    becomes `call @kernel_0(%0, %1)`.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
+  let statistics = [Statistic<"numKernels", "kernels", "functions made">,
+                    Statistic<"numShared", "shared-kernels", "ops that found their function made already">];
+}
+
 #endif

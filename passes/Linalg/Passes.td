@@ -19,4 +19,16 @@ def LinalgInterchangeLoopsPass : Pass<"linalg-interchange-loops", "::mlir::func:
   let statistics = [Statistic<"numInterchanged", "interchanged-ops", "ops whose loops changed order">];
 }
 
+def LinalgFuseElementwisePass : Pass<"linalg-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Computes chains of element-wise ops in one loop";
+  let description = [{
+    Only where nothing is computed twice: the producer has one use, and its consumer reads every element once.
+
+    ```
+    %1 = exp(%0), %2 = neg(%1)      =>      %2 = neg(exp(%0)) in one linalg.generic
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 #endif

@@ -42,6 +42,8 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const CpuTargetOpti
   static const CodeGenOptLevel levels[] = {CodeGenOptLevel::None, CodeGenOptLevel::Less, CodeGenOptLevel::Default,
                                            CodeGenOptLevel::Aggressive};
   TargetOptions targetOptions;
+  if (options.optLevel > 0)
+    targetOptions.AllowFPOpFusion = FPOpFusion::Fast; // a * b + c in one rounding
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(triple, cpu, features, targetOptions, Reloc::PIC_, std::nullopt,
                                                                      levels[std::min(options.optLevel, 3u)]));
   if (!machine)

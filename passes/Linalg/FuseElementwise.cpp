@@ -1,0 +1,43 @@
+//===- FuseElementwise.cpp - element-wise chains in one loop ----------------------------------------------------------===//
+//
+// A producer moves into its only consumer when each of its elements is read once there, so that nothing is computed twice:
+// the consumer's map of the operand is a permutation of its loops. A chain into a reduction of the same elements fuses, one
+// into a matmul, which reads every element many times, does not.
+//
+//===------------------------------------------------------------------------------------------------------------------===//
+#include "passes/Linalg/Passes.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlc {
+#define GEN_PASS_DEF_LINALGFUSEELEMENTWISEPASS
+#include "passes/Linalg/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+
+namespace {
+
+/// An op that only moves or repeats elements costs nothing to compute again.
+bool isMovement(linalg::GenericOp op) { return op.getNumDpsInputs() == 1 && op.getBody()->getOperations().size() == 1; }
+
+bool readsOnce(OpOperand *operand) {
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  if (!consumer || !producer || !operand->get().hasOneUse())
+    return false;
+  return consumer.getMatchingIndexingMap(operand).isPermutation() || isMovement(producer);
+}
+
+struct FuseElementwise final : mlc::impl::LinalgFuseElementwisePassBase<FuseElementwise> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    linalg::populateElementwiseOpsFusionPatterns(patterns, readsOnce);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
