@@ -1,4 +1,5 @@
-//===- Pipelines.cpp - the table of contents of the compiler --------------------------------------------------------===//
+//===- Pipelines.cpp - the table of contents of the compiler
+//--------------------------------------------------------===//
 #include "passes/Pipelines.h"
 
 #include "passes/Buffer/Passes.h"
@@ -81,7 +82,7 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand)); // rounding divisions, bf16 without hardware
-  pm.addPass(createConvertMathToLibmPass());               // what LLVM has no intrinsic for
+  pm.addPass(createConvertMathToLibmPass());           // what LLVM has no intrinsic for
   pm.addPass(createConvertRtToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
@@ -89,10 +90,10 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 ArrayRef<Phase> getPhases() {
-  static const Phase phases[] = {{"import", importPhase},           {"graph", buildGraphPipeline},
-                                 {"train", buildTrainPipeline},     {"compress", buildCompressPipeline},
-                                 {"linalg", buildLinalgPipeline},   {"vector", buildVectorPipeline},
-                                 {"buffer", buildBufferPipeline},   {"llvm", buildLLVMPipeline}};
+  static const Phase phases[] = {{"import", importPhase},         {"graph", buildGraphPipeline},
+                                 {"train", buildTrainPipeline},   {"compress", buildCompressPipeline},
+                                 {"linalg", buildLinalgPipeline}, {"vector", buildVectorPipeline},
+                                 {"buffer", buildBufferPipeline}, {"llvm", buildLLVMPipeline}};
   return phases;
 }
 
@@ -104,10 +105,9 @@ void registerPassesAndPipelines() {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
   };
   for (const Phase &phase : getPhases())
-    PassPipelineRegistration<Options>("phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
-                                      [&phase](OpPassManager &pm, const Options &options) {
-                                        phase.build(pm, PipelineOptions{options.optLevel});
-                                      });
+    PassPipelineRegistration<Options>(
+        "phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
+        [&phase](OpPassManager &pm, const Options &options) { phase.build(pm, PipelineOptions{options.optLevel}); });
 }
 
 } // namespace mlc

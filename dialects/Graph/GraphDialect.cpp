@@ -99,9 +99,7 @@ void TopKOp::build(OpBuilder &builder, OperationState &state, Value input, OpFol
   build(builder, state, input, split.values, split.statics, axis, smallest);
 }
 
-SmallVector<OpFoldResult> IotaOp::getMixedSizes() {
-  return getMixedValues(getStaticSizes(), getSizes(), getContext());
-}
+SmallVector<OpFoldResult> IotaOp::getMixedSizes() { return getMixedValues(getStaticSizes(), getSizes(), getContext()); }
 SmallVector<OpFoldResult> ReshapeOp::getMixedSizes() {
   return getMixedValues(getStaticSizes(), getSizes(), getContext());
 }

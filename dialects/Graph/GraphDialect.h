@@ -34,8 +34,9 @@ mlir::Type getStorageType(mlir::Type element);
 /// A rank-0 constant of a numeric element type; integers truncate `value`.
 mlir::Value buildScalarConstant(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type element, double value);
 
-/// Replaces an op on few, small integer tensors whose elements are known one by one (constants, tensor.from_elements) by
-/// scalar arithmetic and one tensor.from_elements, so that shape computations fold away. Fails when it does not apply.
+/// Replaces an op on few, small integer tensors whose elements are known one by one (constants, tensor.from_elements)
+/// by scalar arithmetic and one tensor.from_elements, so that shape computations fold away. Fails when it does not
+/// apply.
 llvm::LogicalResult scalarizeShapeArithmetic(mlir::Operation *op, mlir::RewriterBase &rewriter);
 
 } // namespace mlc::graph

@@ -1,4 +1,5 @@
-//===- GraphShapeFolds.cpp - shape arithmetic on tensors becomes arithmetic on sizes -------------------------------===//
+//===- GraphShapeFolds.cpp - shape arithmetic on tensors becomes arithmetic on sizes
+//-------------------------------===//
 //
 // Models compute shapes with tensor ops: Shape, Gather, Concat, Reshape. Here such an op on tensors whose elements are
 // known one by one (a constant or a tensor.from_elements) becomes scalar arithmetic and one tensor.from_elements, which
@@ -26,7 +27,8 @@ using Scalars = SmallVector<OpFoldResult>;
 
 std::optional<Scalars> getScalars(Value tensor) {
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
-  if (!type || !type.hasStaticShape() || type.getNumElements() > maxElements || !type.getElementType().isSignlessIntOrFloat())
+  if (!type || !type.hasStaticShape() || type.getNumElements() > maxElements ||
+      !type.getElementType().isSignlessIntOrFloat())
     return std::nullopt;
   DenseElementsAttr elements;
   if (matchPattern(tensor, m_Constant(&elements))) {

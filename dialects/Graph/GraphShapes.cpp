@@ -56,8 +56,7 @@ Size slide(Size input, Size kernel, int64_t stride, int64_t dilation, int64_t lo
   return sizes.max(sizes.min(count, limit), sizes.constant(0));
 }
 
-template <typename Adaptor>
-LogicalResult poolShape(Adaptor adaptor, SizeBuilder &sizes, Shape &shape) {
+template <typename Adaptor> LogicalResult poolShape(Adaptor adaptor, SizeBuilder &sizes, Shape &shape) {
   Value input = adaptor.getInput();
   size_t spatial = rankOf(input) - 2;
   if (rankOf(input) < 3 || adaptor.getKernel().size() != spatial || adaptor.getStrides().size() != spatial ||
@@ -65,9 +64,9 @@ LogicalResult poolShape(Adaptor adaptor, SizeBuilder &sizes, Shape &shape) {
     return failure();
   shape = sizes.shape(input);
   for (size_t i = 0; i < spatial; ++i)
-    shape[2 + i] = slide(shape[2 + i], sizes.constant(adaptor.getKernel()[i]), adaptor.getStrides()[i],
-                         adaptor.getDilations()[i], adaptor.getPads()[i], adaptor.getPads()[spatial + i],
-                         adaptor.getCeilMode(), sizes);
+    shape[2 + i] =
+        slide(shape[2 + i], sizes.constant(adaptor.getKernel()[i]), adaptor.getStrides()[i], adaptor.getDilations()[i],
+              adaptor.getPads()[i], adaptor.getPads()[spatial + i], adaptor.getCeilMode(), sizes);
   return success();
 }
 

@@ -54,12 +54,11 @@ LogicalResult verifyRank(Operation *op, StringRef name, Value value, int64_t exp
   return op->emitOpError("expected ") << name << " of rank " << expected << ", but got rank " << rankOf(value);
 }
 
-template <typename Op>
-LogicalResult verifyConvolution(Op op, int64_t inputChannelAxis) {
+template <typename Op> LogicalResult verifyConvolution(Op op, int64_t inputChannelAxis) {
   int64_t rank = rankOf(op.getInput()), spatial = rank - 2;
   if (rank < 3) // (C1)
     return op.emitOpError("expected input of rank 3 or more, but got rank ") << rank;
-  if (failed(verifyRank(op, "filter", op.getFilter(), rank)) || // (C1)
+  if (failed(verifyRank(op, "filter", op.getFilter(), rank)) ||         // (C1)
       failed(verifyEntries(op, "strides", op.getStrides(), spatial)) || // (C2)
       failed(verifyEntries(op, "dilations", op.getDilations(), spatial)) ||
       failed(verifyEntries(op, "pads", op.getPads(), 2 * spatial)) ||
@@ -67,7 +66,8 @@ LogicalResult verifyConvolution(Op op, int64_t inputChannelAxis) {
       failed(verifyAtLeast(op, "dilations", op.getDilations(), 1)) ||
       failed(verifyAtLeast(op, "groups", {static_cast<int64_t>(op.getGroups())}, 1)))
     return failure();
-  auto input = cast<RankedTensorType>(op.getInput().getType()), filter = cast<RankedTensorType>(op.getFilter().getType());
+  auto input = cast<RankedTensorType>(op.getInput().getType()),
+       filter = cast<RankedTensorType>(op.getFilter().getType());
   int64_t channels = input.getDimSize(1), groups = op.getGroups();
   int64_t perGroup = filter.getDimSize(inputChannelAxis);
   int64_t expected = inputChannelAxis == 1 && !ShapedType::isDynamic(perGroup) ? perGroup * groups : perGroup;
@@ -78,8 +78,7 @@ LogicalResult verifyConvolution(Op op, int64_t inputChannelAxis) {
   return success();
 }
 
-template <typename Op>
-LogicalResult verifyWindow(Op op) {
+template <typename Op> LogicalResult verifyWindow(Op op) {
   int64_t rank = rankOf(op.getInput()), spatial = rank - 2;
   if (rank < 3) // (C1)
     return op.emitOpError("expected input of rank 3 or more, but got rank ") << rank;
@@ -90,7 +89,8 @@ LogicalResult verifyWindow(Op op) {
     return failure();
   if (failed(verifyAtLeast(op, "kernel", op.getKernel(), 1)) || // (C3)
       failed(verifyAtLeast(op, "strides", op.getStrides(), 1)) ||
-      failed(verifyAtLeast(op, "dilations", op.getDilations(), 1)) || failed(verifyAtLeast(op, "pads", op.getPads(), 0)))
+      failed(verifyAtLeast(op, "dilations", op.getDilations(), 1)) ||
+      failed(verifyAtLeast(op, "pads", op.getPads(), 0)))
     return failure();
   return success();
 }
@@ -171,8 +171,8 @@ LogicalResult SliceOp::verify() {
       continue;
     int64_t last = offset + (size - 1) * step, limit = type.getDimSize(axis);
     if (size < 0 || offset < 0 || offset >= limit || last < 0 || last >= limit) // (C3)
-      return emitOpError("expected a part of [0, ") << limit << ") at axis " << axis << ", but got [" << offset << ", "
-                                                    << last << "]";
+      return emitOpError("expected a part of [0, ")
+             << limit << ") at axis " << axis << ", but got [" << offset << ", " << last << "]";
   }
   return success();
 }
@@ -211,7 +211,7 @@ LogicalResult GatherNDOp::verify() {
 
 LogicalResult ScatterElementsOp::verify() {
   int64_t rank = rankOf(getInput());
-  if (failed(verifyAxis(*this, getAxis(), rank)) || // (C1)
+  if (failed(verifyAxis(*this, getAxis(), rank)) ||               // (C1)
       failed(verifyRank(*this, "indices", getIndices(), rank)) || // (C2)
       failed(verifyRank(*this, "updates", getUpdates(), rank)))
     return failure();

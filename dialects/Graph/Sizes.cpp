@@ -196,9 +196,11 @@ bool isNeverNegative(Size size, unsigned depth) {
   if (isa<tensor::DimOp>(op))
     return true;
   auto ofOperands = [&](unsigned first) {
-    return llvm::all_of(op->getOperands().drop_front(first), [&](Value operand) { return isNeverNegative(operand, depth + 1); });
+    return llvm::all_of(op->getOperands().drop_front(first),
+                        [&](Value operand) { return isNeverNegative(operand, depth + 1); });
   };
-  if (isa<arith::AddIOp, arith::MulIOp, arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp, arith::MinSIOp, arith::IndexCastOp>(op))
+  if (isa<arith::AddIOp, arith::MulIOp, arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp, arith::MinSIOp,
+          arith::IndexCastOp>(op))
     return ofOperands(0);
   if (isa<arith::SelectOp>(op))
     return ofOperands(1);
@@ -217,7 +219,8 @@ static Size castSize(Value scalar) {
       break;
     value = op->getOperand(0);
     if (value.getType().isIndex())
-      return value == scalar || isNeverNegative(value) || scalar.getDefiningOp<arith::IndexCastOp>() ? Size(value) : Size();
+      return value == scalar || isNeverNegative(value) || scalar.getDefiningOp<arith::IndexCastOp>() ? Size(value)
+                                                                                                     : Size();
   }
   return {};
 }

@@ -81,8 +81,8 @@ MLC_SOURCE_OP(WeightOp)
 
 LogicalResult InputOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &,
                                  bufferization::BufferizationState &) {
-  bufferization::replaceOpWithNewBufferizedOp<InputOp>(rewriter, *this, bufferTypeOf(getType()), getFrame(), getIndexAttr(),
-                                                       getSizes());
+  bufferization::replaceOpWithNewBufferizedOp<InputOp>(rewriter, *this, bufferTypeOf(getType()), getFrame(),
+                                                       getIndexAttr(), getSizes());
   return success();
 }
 

@@ -1,8 +1,8 @@
 /* The contract between generated code and the runtime: the only file that the compiler and the runtime share.
  *
  * A compiled model is one `mlc_model_info` (constant data), one entry function and a blob of weights. The runtime owns
- * memory and threads; generated code owns arithmetic. Structs are versioned by MLC_ABI_VERSION and size-asserted, so that
- * a library and a tool that disagree say so instead of crashing. C11 and C++17.
+ * memory and threads; generated code owns arithmetic. Structs are versioned by MLC_ABI_VERSION and size-asserted, so
+ * that a library and a tool that disagree say so instead of crashing. C11 and C++17.
  */
 #ifndef MLC_ABI_H
 #define MLC_ABI_H
@@ -48,7 +48,8 @@ MLC_STATIC_ASSERT(sizeof(mlc_api) == 88, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 56, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_frame) == 40, "ABI");
 
-/* -- Called by the functions that a library exports. Hidden symbols, linked statically into every library. ---------- */
+/* -- Called by the functions that a library exports. Hidden symbols, linked statically into every library. ----------
+ */
 
 /** mlc_api.create of the model `info`. */
 mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options, mlc_model **model);
@@ -61,9 +62,11 @@ void mlc_rt_destroy(mlc_model *model);
  *  static or symbols is a buffer of that size; any other is an mlc_tensor. */
 mlc_status mlc_rt_run_typed(mlc_model *model, const void *const *inputs, const int64_t *symbols, void *const *outputs);
 
-/* -- Called by generated code during a run. --------------------------------------------------------------------------- */
+/* -- Called by generated code during a run. ---------------------------------------------------------------------------
+ */
 
-/** The buffer for output `index` of `sizes` (as many as its rank). Does not return if the caller's buffer does not fit. */
+/** The buffer for output `index` of `sizes` (as many as its rank). Does not return if the caller's buffer does not fit.
+ */
 void *mlc_rt_output(mlc_frame *frame, uint32_t index, const int64_t *sizes);
 
 /** `bytes` of workspace aligned to 64 for buffers whose size is known only at run time; from the context's pool, so a

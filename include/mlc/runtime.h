@@ -1,8 +1,8 @@
 /* The C API of a compiled model: what programs, tools and servers call.
  *
  * A compiled model `mnist_cnn` exports, in its generated header, typed functions (mnist_cnn_create, _run, _destroy) and
- * one generic way, `mlc_api`, that describes the model and runs it by position. The generated header holds a copy of this
- * file, so it needs no other one.
+ * one generic way, `mlc_api`, that describes the model and runs it by position. The generated header holds a copy of
+ * this file, so it needs no other one.
  *
  * Threads: a model object is a context, for one call at a time; different objects, of the same or of other models, run
  * concurrently. Errors: every function that can fail returns an mlc_status; no exceptions, no exit, no output.
@@ -19,11 +19,11 @@ extern "C" {
 /** Why a call failed. The numbers are those of gRPC. */
 typedef enum mlc_code {
   MLC_OK = 0,
-  MLC_INVALID_ARGUMENT = 3,  /**< an input has a wrong rank, size, type or value, or an output buffer does not fit */
-  MLC_NOT_FOUND = 5,         /**< a file of weights is missing */
-  MLC_RESOURCE_EXHAUSTED = 8, /**< memory or threads ran out */
+  MLC_INVALID_ARGUMENT = 3,    /**< an input has a wrong rank, size, type or value, or an output buffer does not fit */
+  MLC_NOT_FOUND = 5,           /**< a file of weights is missing */
+  MLC_RESOURCE_EXHAUSTED = 8,  /**< memory or threads ran out */
   MLC_FAILED_PRECONDITION = 9, /**< library and program disagree about the version of the API, or weights do not fit */
-  MLC_INTERNAL = 13          /**< a bug of mlc */
+  MLC_INTERNAL = 13            /**< a bug of mlc */
 } mlc_code;
 
 /** The result of a call. `message` is never NULL, is empty for MLC_OK, and stays valid until the thread's next call. */

@@ -1,4 +1,5 @@
-//===- CommandLine.cpp - the options of mlc-opt ------------------------------------------------------------------------------------===//
+//===- CommandLine.cpp - the options of mlc-opt
+//------------------------------------------------------------------------------------===//
 #include "lib/Driver/CompileOptions.h"
 #include "passes/Pipelines.h"
 
@@ -15,8 +16,9 @@ namespace mlc {
 
 namespace {
 
-const std::map<std::string, EmitKind> kEmitKinds{{"mlir", EmitKind::mlir},     {"llvm", EmitKind::llvm},    {"asm", EmitKind::assembly},
-                                                 {"obj", EmitKind::object},    {"lib", EmitKind::library},  {"archive", EmitKind::archive}};
+const std::map<std::string, EmitKind> kEmitKinds{{"mlir", EmitKind::mlir},    {"llvm", EmitKind::llvm},
+                                                 {"asm", EmitKind::assembly}, {"obj", EmitKind::object},
+                                                 {"lib", EmitKind::library},  {"archive", EmitKind::archive}};
 
 std::optional<EmitKind> kindOf(StringRef path) {
   return StringSwitch<std::optional<EmitKind>>(sys::path::extension(path))
@@ -65,9 +67,11 @@ bool isMlirOptCommandLine(int argc, char **argv) {
     if (argument == "-o" && i + 1 < argc) {
       std::optional<EmitKind> kind = kindOf(argv[++i]);
       artifact |= kind && *kind != EmitKind::mlir;
-    } else if (argument.starts_with("--emit") || argument.starts_with("--compile-to") || argument.starts_with("--dump-phases-to")) {
+    } else if (argument.starts_with("--emit") || argument.starts_with("--compile-to") ||
+               argument.starts_with("--dump-phases-to")) {
       artifact = true;
-    } else if (argument.starts_with("--help") || argument == "-h" || argument.starts_with("--version") || argument.starts_with("--report")) {
+    } else if (argument.starts_with("--help") || argument == "-h" || argument.starts_with("--version") ||
+               argument.starts_with("--report")) {
       ours = true;
     } else if (argument.ends_with(".onnx") || argument.ends_with(".mlc")) {
       ours = true;
@@ -100,9 +104,13 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
   app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();
   std::string weights = "embed";
-  app.add_option("--weights", weights, "embed (default) or external: a file beside the library")->check(CLI::IsMember({"embed", "external"}));
-  app.add_option("--report", report, "say which nodes are not supported, then stop: --report or --report=json")->expected(0, 1)->default_str("text");
-  app.add_option("--compile-to", options.compileTo, "stop after a phase and print the IR: import, graph, train, compress, linalg, vector, buffer, llvm");
+  app.add_option("--weights", weights, "embed (default) or external: a file beside the library")
+      ->check(CLI::IsMember({"embed", "external"}));
+  app.add_option("--report", report, "say which nodes are not supported, then stop: --report or --report=json")
+      ->expected(0, 1)
+      ->default_str("text");
+  app.add_option("--compile-to", options.compileTo,
+                 "stop after a phase and print the IR: import, graph, train, compress, linalg, vector, buffer, llvm");
   app.add_option("--dump-phases-to", options.dumpPhasesTo, "write the IR after each phase into a folder");
   app.add_flag("--mlir-timing", options.timing, "print how long the passes take");
   // --report takes its value only with '=', so that the model may follow it.

@@ -1,4 +1,5 @@
-//===- Compile.cpp - a compilation from the model to its artifact -----------------------------------------------------------------------===//
+//===- Compile.cpp - a compilation from the model to its artifact
+//-----------------------------------------------------------------------===//
 //
 // import → the phases of passes/Pipelines.cpp → LLVM → object → link. Artifacts are written under temporary names and
 // renamed when all of them are complete, so that a failure leaves nothing behind.
@@ -17,10 +18,10 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/FileSystem.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
@@ -56,7 +57,8 @@ public:
     return writeAt(reserve(path), path, body);
   }
   /// A file for this compilation only.
-  llvm::Expected<std::string> scratch(const std::string &path, llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
+  llvm::Expected<std::string> scratch(const std::string &path,
+                                      llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
     std::string temporary = reserve(path);
     scratches.push_back(temporary);
     if (llvm::Error error = writeAt(temporary, path, body))
@@ -74,7 +76,8 @@ public:
   }
 
 private:
-  llvm::Error writeAt(const std::string &temporary, const std::string &path, llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
+  llvm::Error writeAt(const std::string &temporary, const std::string &path,
+                      llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
     std::error_code error;
     llvm::raw_fd_ostream out(temporary, error);
     if (error)
@@ -134,17 +137,22 @@ std::string Compilation::outputPath() const {
     return options.output;
   std::string stem = llvm::sys::path::stem(options.input).str();
   switch (options.emit) {
-  case EmitKind::object: return stem + ".o";
-  case EmitKind::archive: return "lib" + stem + ".a";
-  case EmitKind::library: return "lib" + stem + ".so";
-  default: return "-";
+  case EmitKind::object:
+    return stem + ".o";
+  case EmitKind::archive:
+    return "lib" + stem + ".a";
+  case EmitKind::library:
+    return "lib" + stem + ".so";
+  default:
+    return "-";
   }
 }
 
 std::string Compilation::modelName() const {
   if (!options.name.empty())
     return options.name;
-  StringRef stem = llvm::sys::path::stem(options.output.empty() || options.output == "-" ? options.input : options.output);
+  StringRef stem =
+      llvm::sys::path::stem(options.output.empty() || options.output == "-" ? options.input : options.output);
   if (options.emit == EmitKind::library || options.emit == EmitKind::archive)
     stem.consume_front("lib");
   return toIdentifier(stem.str());
@@ -171,9 +179,11 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
       }
       llvm::Expected<ArrayRef<char>> bytes = weights.mapFile(*parameter.getFile());
       auto type = cast<RankedTensorType>(parameter.getType());
-      uint64_t size = type.getNumElements() * std::max<uint64_t>(1, type.getElementTypeBitWidth() / 8), offset = *parameter.getOffset();
+      uint64_t size = type.getNumElements() * std::max<uint64_t>(1, type.getElementTypeBitWidth() / 8),
+               offset = *parameter.getOffset();
       if (!bytes || offset > bytes->size() || size > bytes->size() - offset) {
-        std::cerr << "mlc-opt: " << options.input << ": cannot read the weight '" << parameter.getSymName().str() << "'\n";
+        std::cerr << "mlc-opt: " << options.input << ": cannot read the weight '" << parameter.getSymName().str()
+                  << "'\n";
         llvm::consumeError(bytes.takeError());
         return nullptr;
       }
@@ -185,7 +195,8 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
   std::vector<ImportProblem> problems;
   OwningOpRef<ModuleOp> module = importOnnx(context, options.input, importing, weights, problems);
   if (options.report != ReportKind::none) {
-    std::cout << (options.report == ReportKind::json ? formatReportJson(options.input, problems) : formatReport(options.input, problems));
+    std::cout << (options.report == ReportKind::json ? formatReportJson(options.input, problems)
+                                                     : formatReport(options.input, problems));
     code = problems.empty() ? exitDone : exitBadInput;
     return nullptr;
   }
@@ -201,7 +212,8 @@ bool Compilation::dump(StringRef phase, ModuleOp module) {
     std::cerr << "mlc-opt: cannot make the folder '" << options.dumpPhasesTo << "': " << error.message() << "\n";
     return false;
   }
-  std::string number = std::to_string(dumped++), path = options.dumpPhasesTo + "/" + (number.size() < 2 ? "0" : "") + number + "-" + phase.str() + ".mlir";
+  std::string number = std::to_string(dumped++),
+              path = options.dumpPhasesTo + "/" + (number.size() < 2 ? "0" : "") + number + "-" + phase.str() + ".mlir";
   std::error_code error;
   llvm::raw_fd_ostream out(path, error);
   if (error) {
@@ -238,7 +250,8 @@ WeightBlob Compilation::placeWeights(ModuleOp module) {
 }
 
 llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &machine) {
-  std::string output = outputPath(), stem = llvm::sys::path::stem(output).str(), folder = llvm::sys::path::parent_path(output).str();
+  std::string output = outputPath(), stem = llvm::sys::path::stem(output).str(),
+              folder = llvm::sys::path::parent_path(output).str();
   if (StringRef(stem).starts_with("lib"))
     stem = stem.substr(3);
   auto beside = [&](const std::string &name) { return folder.empty() ? name : folder + "/" + name; };
@@ -252,12 +265,14 @@ llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &
     return object.takeError();
   std::vector<std::string> objects{*object}, alone;
   if (options.externalWeights) {
-    if (llvm::Error error = artifacts.write(beside(stem + ".weights"), [&](llvm::raw_pwrite_stream &out) { return writeWeights(blob, out); }))
+    if (llvm::Error error = artifacts.write(beside(stem + ".weights"),
+                                            [&](llvm::raw_pwrite_stream &out) { return writeWeights(blob, out); }))
       return error;
   } else if (blob.bytes) {
-    llvm::Expected<std::string> weightsObject = artifacts.scratch(output + ".weights.o", [&](llvm::raw_pwrite_stream &out) {
-      return writeWeightsObject(blob, signature.name, triple, out);
-    });
+    llvm::Expected<std::string> weightsObject =
+        artifacts.scratch(output + ".weights.o", [&](llvm::raw_pwrite_stream &out) {
+          return writeWeightsObject(blob, signature.name, triple, out);
+        });
     if (!weightsObject)
       return weightsObject.takeError();
     alone.push_back(*weightsObject);
@@ -278,7 +293,8 @@ llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &
     return error;
   if (llvm::Error error = artifacts.writeText(beside(stem + ".pc"), exportPkgConfig(signature, stem, fileName)))
     return error;
-  if (llvm::Error error = artifacts.writeText(beside(stem + "Config.cmake"), exportCMakeConfig(signature, stem, fileName, shared)))
+  if (llvm::Error error =
+          artifacts.writeText(beside(stem + "Config.cmake"), exportCMakeConfig(signature, stem, fileName, shared)))
     return error;
   return artifacts.commit();
 }
@@ -290,13 +306,15 @@ ExitCode Compilation::emit(ModuleOp module) {
     std::cerr << "mlc-opt: " << options.input << ": cannot translate to LLVM IR\n";
     return exitBug;
   }
-  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine({options.triple, options.cpu, options.optLevel});
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine =
+      createTargetMachine({options.triple, options.cpu, options.optLevel});
   if (!machine)
     return fail(machine.takeError());
   std::string output = outputPath(), stem = llvm::sys::path::stem(output).str();
   if (StringRef(stem).starts_with("lib"))
     stem = stem.substr(3);
-  emitModelInterface(*llvmModule, signature, options.emit == EmitKind::library, options.externalWeights ? stem + ".weights" : "");
+  emitModelInterface(*llvmModule, signature, options.emit == EmitKind::library,
+                     options.externalWeights ? stem + ".weights" : "");
   optimizeModule(*llvmModule, **machine, options.optLevel);
   if (options.emit == EmitKind::library || options.emit == EmitKind::archive) {
     if (llvm::Error error = emitLibrary(*llvmModule, **machine))
@@ -308,7 +326,10 @@ ExitCode Compilation::emit(ModuleOp module) {
       llvmModule->print(out, nullptr);
       return llvm::Error::success();
     }
-    return emitCode(*llvmModule, **machine, options.emit == EmitKind::object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile, out);
+    return emitCode(*llvmModule, **machine,
+                    options.emit == EmitKind::object ? llvm::CodeGenFileType::ObjectFile
+                                                     : llvm::CodeGenFileType::AssemblyFile,
+                    out);
   };
   if (output == "-") {
     SmallVector<char, 0> bytes;
@@ -332,7 +353,9 @@ ExitCode Compilation::run() {
     std::string where;
     if (auto name = dyn_cast<NameLoc>(diagnostic.getLocation()))
       where = "node '" + name.getName().str() + "': ";
-    const char *kind = diagnostic.getSeverity() == DiagnosticSeverity::Error ? "error: " : diagnostic.getSeverity() == DiagnosticSeverity::Warning ? "warning: " : "note: ";
+    const char *kind = diagnostic.getSeverity() == DiagnosticSeverity::Error     ? "error: "
+                       : diagnostic.getSeverity() == DiagnosticSeverity::Warning ? "warning: "
+                                                                                 : "note: ";
     if (auto file = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
       where = std::to_string(file.getLine()) + ":" + std::to_string(file.getColumn()) + ": ";
     std::cerr << "mlc-opt: " << options.input << ": " << kind << where << diagnostic.str() << "\n";
@@ -388,6 +411,8 @@ ExitCode Compilation::run() {
 
 } // namespace
 
-ExitCode compile(const CompileOptions &options, const std::string &program) { return Compilation(options, program).run(); }
+ExitCode compile(const CompileOptions &options, const std::string &program) {
+  return Compilation(options, program).run();
+}
 
 } // namespace mlc

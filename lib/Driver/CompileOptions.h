@@ -1,4 +1,5 @@
-//===- CompileOptions.h - what a compilation is asked to do ---------------------------------------------------------*- C++ -*-===//
+//===- CompileOptions.h - what a compilation is asked to do ---------------------------------------------------------*-
+// C++ -*-===//
 #ifndef MLC_LIB_DRIVER_COMPILEOPTIONS_H
 #define MLC_LIB_DRIVER_COMPILEOPTIONS_H
 

@@ -1,4 +1,5 @@
-//===- Describe.cpp - the signature of a module --------------------------------------------------------------------------------------===//
+//===- Describe.cpp - the signature of a module
+//--------------------------------------------------------------------------------------===//
 #include "lib/Driver/Describe.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -12,18 +13,27 @@ namespace mlc {
 namespace {
 
 mlc_dtype dtypeOf(Type element) {
-  if (element.isF32()) return MLC_F32;
-  if (element.isF64()) return MLC_F64;
-  if (element.isF16()) return MLC_F16;
-  if (element.isBF16()) return MLC_BF16;
+  if (element.isF32())
+    return MLC_F32;
+  if (element.isF64())
+    return MLC_F64;
+  if (element.isF16())
+    return MLC_F16;
+  if (element.isBF16())
+    return MLC_BF16;
   unsigned width = element.getIntOrFloatBitWidth();
   bool isUnsigned = element.isUnsignedInteger();
   switch (width) {
-  case 1: return MLC_BOOL;
-  case 8: return isUnsigned ? MLC_U8 : MLC_I8;
-  case 16: return isUnsigned ? MLC_U16 : MLC_I16;
-  case 32: return isUnsigned ? MLC_U32 : MLC_I32;
-  default: return isUnsigned ? MLC_U64 : MLC_I64;
+  case 1:
+    return MLC_BOOL;
+  case 8:
+    return isUnsigned ? MLC_U8 : MLC_I8;
+  case 16:
+    return isUnsigned ? MLC_U16 : MLC_I16;
+  case 32:
+    return isUnsigned ? MLC_U32 : MLC_I32;
+  default:
+    return isUnsigned ? MLC_U64 : MLC_I64;
   }
 }
 

@@ -1,4 +1,5 @@
-//===- Describe.h - the signature of a module ----------------------------------------------------------------------*- C++ -*-===//
+//===- Describe.h - the signature of a module ----------------------------------------------------------------------*-
+// C++ -*-===//
 #ifndef MLC_LIB_DRIVER_DESCRIBE_H
 #define MLC_LIB_DRIVER_DESCRIBE_H
 
@@ -10,8 +11,8 @@ namespace mlc {
 /// The public function with a body; null when there is not exactly one.
 mlir::func::FuncOp findEntry(mlir::ModuleOp module);
 
-/// Names, types and symbols of the entry's arguments and results, as the importer wrote them; before the types lose their
-/// signs. Sizes of results are dynamic where the type says so.
+/// Names, types and symbols of the entry's arguments and results, as the importer wrote them; before the types lose
+/// their signs. Sizes of results are dynamic where the type says so.
 ModelSignature describeGraph(mlir::func::FuncOp entry, mlir::ModuleOp module);
 
 /// Finds results' sizes that are symbols, on linalg ops: a size that comes from an argument's axis unchanged.

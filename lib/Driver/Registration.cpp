@@ -1,4 +1,5 @@
-//===- Registration.cpp - dialects and passes -----------------------------------------------------------------------------------------===//
+//===- Registration.cpp - dialects and passes
+//-----------------------------------------------------------------------------------------===//
 #include "lib/Driver/Registration.h"
 
 #include "dialects/Graph/GraphDialect.h"

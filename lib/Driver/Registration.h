@@ -1,4 +1,5 @@
-//===- Registration.h - dialects and passes ------------------------------------------------------------------------*- C++ -*-===//
+//===- Registration.h - dialects and passes ------------------------------------------------------------------------*-
+// C++ -*-===//
 #ifndef MLC_LIB_DRIVER_REGISTRATION_H
 #define MLC_LIB_DRIVER_REGISTRATION_H
 

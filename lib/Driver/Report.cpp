@@ -1,4 +1,5 @@
-//===- Report.cpp - the capability report ----------------------------------------------------------------------------------------------===//
+//===- Report.cpp - the capability report
+//----------------------------------------------------------------------------------------------===//
 #include "lib/Driver/Report.h"
 
 #include <nlohmann/json.hpp>
@@ -8,7 +9,8 @@ namespace mlc {
 std::string formatProblem(const std::string &file, const ImportProblem &problem) {
   std::string text = file + ": ";
   if (!problem.node.empty() || !problem.op.empty()) {
-    bool isNode = problem.opset != 0 || (problem.op != "input" && problem.op != "output" && problem.op != "initializer");
+    bool isNode =
+        problem.opset != 0 || (problem.op != "input" && problem.op != "output" && problem.op != "initializer");
     text += isNode ? "node '" + problem.node + "' (" + problem.op : problem.op + " '" + problem.node + "'";
     if (isNode)
       text += (problem.opset ? ", opset " + std::to_string(problem.opset) : "") + std::string(")");

@@ -57,7 +57,8 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
       for (Operation *user : llvm::make_early_inc_range(argument.getUsers()))
         if (auto dim = dyn_cast<tensor::DimOp>(user))
           if (std::optional<int64_t> axis = dim.getConstantIndex(); axis && type.isDynamicDim(*axis)) {
-            unsigned position = llvm::count_if(llvm::seq<int64_t>(0, *axis), [&](int64_t i) { return type.isDynamicDim(i); });
+            unsigned position =
+                llvm::count_if(llvm::seq<int64_t>(0, *axis), [&](int64_t i) { return type.isDynamicDim(i); });
             dim.getResult().replaceAllUsesWith(sizes[position]);
             dim.erase();
           }
@@ -101,8 +102,10 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
         if (type.isDynamicDim(axis))
           sizes.push_back(tensor::DimOp::create(b, terminator.getLoc(), result, axis));
       auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
-      Value buffer = mlc::rt::OutputOp::create(b, terminator.getLoc(), bufferType, frame, static_cast<int64_t>(i), sizes);
-      bufferization::MaterializeInDestinationOp::create(b, terminator.getLoc(), Type(), result, buffer, /*restrict=*/true,
+      Value buffer =
+          mlc::rt::OutputOp::create(b, terminator.getLoc(), bufferType, frame, static_cast<int64_t>(i), sizes);
+      bufferization::MaterializeInDestinationOp::create(b, terminator.getLoc(), Type(), result, buffer,
+                                                        /*restrict=*/true,
                                                         /*writable=*/true);
     }
     terminator->setOperands({});

@@ -1,7 +1,9 @@
-//===- ExpandReshapes.cpp - views with several computed sizes become casts of their strides -------------------------===//
+//===- ExpandReshapes.cpp - views with several computed sizes become casts of their strides
+//-------------------------===//
 //
-// A `memref.expand_shape` that splits one axis into several of dynamic size is more than the upstream lowering can take;
-// its sizes stand beside it, so of a contiguous buffer the strides follow. Precondition: the buffer is contiguous.
+// A `memref.expand_shape` that splits one axis into several of dynamic size is more than the upstream lowering can
+// take; its sizes stand beside it, so of a contiguous buffer the strides follow. Precondition: the buffer is
+// contiguous.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "passes/Buffer/Passes.h"
@@ -44,7 +46,8 @@ struct ExpandReshapes final : mlc::impl::BufferExpandReshapesPassBase<ExpandResh
           stride = b.createOrFold<arith::MulIOp>(op.getLoc(), getValueOrCreateConstantIndexOp(b, op.getLoc(), stride),
                                                  getValueOrCreateConstantIndexOp(b, op.getLoc(), sizes[axis]));
       }
-      Value cast = memref::ReinterpretCastOp::create(b, op.getLoc(), op.getSrc(), OpFoldResult(b.getIndexAttr(0)), sizes, strides);
+      Value cast = memref::ReinterpretCastOp::create(b, op.getLoc(), op.getSrc(), OpFoldResult(b.getIndexAttr(0)),
+                                                     sizes, strides);
       if (cast.getType() != type)
         cast = memref::CastOp::create(b, op.getLoc(), type, cast);
       op.getResult().replaceAllUsesWith(cast);

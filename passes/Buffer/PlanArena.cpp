@@ -1,8 +1,8 @@
 //===- PlanArena.cpp - all buffers of static size in one arena ----------------------------------------------------===//
 //
-// Liveness in positions of the function's top block: a buffer that is allocated or used inside of a loop lives as long as
-// the whole loop. Greedy by size: sorted by decreasing size, each buffer takes the lowest gap among those already placed
-// that live at the same time. O(n²) in the number of buffers.
+// Liveness in positions of the function's top block: a buffer that is allocated or used inside of a loop lives as long
+// as the whole loop. Greedy by size: sorted by decreasing size, each buffer takes the lowest gap among those already
+// placed that live at the same time. O(n²) in the number of buffers.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "dialects/Rt/RtDialect.h"
@@ -33,7 +33,8 @@ struct LiveBuffer final {
 struct PlanArena final : mlc::impl::BufferPlanArenaPassBase<PlanArena> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (function.isExternal() || function.getNumArguments() != 1 || !isa<mlc::rt::FrameType>(function.getArgument(0).getType()))
+    if (function.isExternal() || function.getNumArguments() != 1 ||
+        !isa<mlc::rt::FrameType>(function.getArgument(0).getType()))
       return;
     Block &top = function.getBody().front();
     DenseMap<Operation *, int64_t> position;
@@ -59,7 +60,8 @@ struct PlanArena final : mlc::impl::BufferPlanArenaPassBase<PlanArena> {
     Value frame = function.getArgument(0);
     for (LiveBuffer &buffer : fixed) {
       OpBuilder b(buffer.alloc);
-      auto workspace = mlc::rt::WorkspaceOp::create(b, buffer.alloc.getLoc(), buffer.alloc.getType(), frame, buffer.offset);
+      auto workspace =
+          mlc::rt::WorkspaceOp::create(b, buffer.alloc.getLoc(), buffer.alloc.getType(), frame, buffer.offset);
       buffer.alloc.replaceAllUsesWith(workspace.getResult());
       buffer.alloc.erase();
     }
@@ -93,8 +95,9 @@ struct PlanArena final : mlc::impl::BufferPlanArenaPassBase<PlanArena> {
       }
       buffer->offset = offset;
       arena = std::max(arena, offset + buffer->bytes);
-      placed.insert(llvm::upper_bound(placed, buffer, [](LiveBuffer *lhs, LiveBuffer *rhs) { return lhs->offset < rhs->offset; }),
-                    buffer);
+      placed.insert(
+          llvm::upper_bound(placed, buffer, [](LiveBuffer *lhs, LiveBuffer *rhs) { return lhs->offset < rhs->offset; }),
+          buffer);
     }
     return arena;
   }

@@ -1,8 +1,9 @@
-//===- ConvertRtToLLVM.cpp - everything below loops becomes the LLVM dialect ---------------------------------------===//
+//===- ConvertRtToLLVM.cpp - everything below loops becomes the LLVM dialect
+//---------------------------------------===//
 //
-// The frame is a pointer to `mlc_frame` (mlc/abi.h): inputs, weights and the arena are loads from it; outputs and dynamic
-// buffers are calls of the runtime. A failing `cf.assert` calls mlc_rt_fail, which does not return. Upstream patterns
-// convert the rest in the same sweep.
+// The frame is a pointer to `mlc_frame` (mlc/abi.h): inputs, weights and the arena are loads from it; outputs and
+// dynamic buffers are calls of the runtime. A failing `cf.assert` calls mlc_rt_fail, which does not return. Upstream
+// patterns convert the rest in the same sweep.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
@@ -39,7 +40,8 @@ namespace {
 Value offsetBy(OpBuilder &b, Location loc, Value base, int64_t bytes) {
   if (bytes == 0)
     return base;
-  return LLVM::GEPOp::create(b, loc, base.getType(), b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
+  return LLVM::GEPOp::create(b, loc, base.getType(), b.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
 }
 
 /// As above, for offsets beyond 2 GiB.
@@ -54,13 +56,13 @@ Value loadPointer(OpBuilder &b, Location loc, Value base, int64_t offset) {
   return load;
 }
 
-template <typename Op>
-struct RtPattern : ConvertOpToLLVMPattern<Op> {
+template <typename Op> struct RtPattern : ConvertOpToLLVMPattern<Op> {
   using ConvertOpToLLVMPattern<Op>::ConvertOpToLLVMPattern;
 
 protected:
   /// A descriptor of contiguous memory.
-  Value describe(Location loc, MemRefType type, Value pointer, ValueRange dynamicSizes, ConversionPatternRewriter &rewriter) const {
+  Value describe(Location loc, MemRefType type, Value pointer, ValueRange dynamicSizes,
+                 ConversionPatternRewriter &rewriter) const {
     SmallVector<Value> sizes, strides;
     Value total;
     this->getMemRefDescriptorSizes(loc, type, dynamicSizes, rewriter, sizes, strides, total, /*sizeInBytes=*/false);
@@ -78,10 +80,12 @@ protected:
 
 struct LowerInputSize final : RtPattern<mlc::rt::InputSizeOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::InputSizeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(mlc::rt::InputSizeOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Value table = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, input_sizes));
     Value sizes = loadPointer(rewriter, op.getLoc(), table, 8 * op.getIndex());
-    auto size = rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, getIndexType(), offsetBy(rewriter, op.getLoc(), sizes, 8 * op.getAxis()));
+    auto size = rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, getIndexType(),
+                                                          offsetBy(rewriter, op.getLoc(), sizes, 8 * op.getAxis()));
     size.setInvariant(true);
     return success();
   }
@@ -89,17 +93,20 @@ struct LowerInputSize final : RtPattern<mlc::rt::InputSizeOp> {
 
 struct LowerInput final : RtPattern<mlc::rt::InputOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::InputOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(mlc::rt::InputOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Value table = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, inputs));
     Value pointer = loadPointer(rewriter, op.getLoc(), table, 8 * op.getIndex());
-    rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, adaptor.getSizes(), rewriter));
+    rewriter.replaceOp(op,
+                       describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, adaptor.getSizes(), rewriter));
     return success();
   }
 };
 
 struct LowerWeight final : RtPattern<mlc::rt::WeightOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::WeightOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(mlc::rt::WeightOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Value blob = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, weights));
     Value pointer = offsetByWide(rewriter, op.getLoc(), blob, op.getOffset());
     rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, {}, rewriter));
@@ -109,7 +116,8 @@ struct LowerWeight final : RtPattern<mlc::rt::WeightOp> {
 
 struct LowerWorkspace final : RtPattern<mlc::rt::WorkspaceOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::WorkspaceOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(mlc::rt::WorkspaceOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Value arena = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, arena));
     Value pointer = offsetByWide(rewriter, op.getLoc(), arena, op.getOffset());
     rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, {}, rewriter));
@@ -119,7 +127,8 @@ struct LowerWorkspace final : RtPattern<mlc::rt::WorkspaceOp> {
 
 struct LowerOutput final : RtPattern<mlc::rt::OutputOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::OutputOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(mlc::rt::OutputOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
     SmallVector<Value> sizes, strides;
@@ -130,7 +139,8 @@ struct LowerOutput final : RtPattern<mlc::rt::OutputOp> {
     {
       OpBuilder::InsertionGuard guard(rewriter);
       rewriter.setInsertionPointToStart(&op->getParentOp()->getRegion(0).front());
-      Value count = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(std::max<int64_t>(1, type.getRank())));
+      Value count =
+          LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(std::max<int64_t>(1, type.getRank())));
       array = LLVM::AllocaOp::create(rewriter, loc, pointerType, rewriter.getI64Type(), count);
     }
     for (auto [axis, size] : llvm::enumerate(sizes))
@@ -145,13 +155,15 @@ struct LowerOutput final : RtPattern<mlc::rt::OutputOp> {
 
 struct LowerAlloc final : RtPattern<mlc::rt::AllocOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::AllocOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(mlc::rt::AllocOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getType());
     SmallVector<Value> sizes, strides;
     Value bytes;
     getMemRefDescriptorSizes(loc, type, adaptor.getSizes(), rewriter, sizes, strides, bytes, /*sizeInBytes=*/true);
-    Value pointer = call(op, "mlc_rt_alloc", {getPtrType(), rewriter.getI64Type()}, getPtrType(), {adaptor.getFrame(), bytes}, rewriter);
+    Value pointer = call(op, "mlc_rt_alloc", {getPtrType(), rewriter.getI64Type()}, getPtrType(),
+                         {adaptor.getFrame(), bytes}, rewriter);
     rewriter.replaceOp(op, Value(createMemRefDescriptor(loc, type, pointer, pointer, sizes, strides, rewriter)));
     return success();
   }
@@ -159,9 +171,11 @@ struct LowerAlloc final : RtPattern<mlc::rt::AllocOp> {
 
 struct LowerFree final : RtPattern<mlc::rt::FreeOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::FreeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(mlc::rt::FreeOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Value pointer = MemRefDescriptor(adaptor.getBuffer()).allocatedPtr(rewriter, op.getLoc());
-    call(op, "mlc_rt_free", {getPtrType(), getPtrType()}, LLVM::LLVMVoidType::get(getContext()), {adaptor.getFrame(), pointer}, rewriter);
+    call(op, "mlc_rt_free", {getPtrType(), getPtrType()}, LLVM::LLVMVoidType::get(getContext()),
+         {adaptor.getFrame(), pointer}, rewriter);
     rewriter.eraseOp(op);
     return success();
   }
@@ -170,7 +184,8 @@ struct LowerFree final : RtPattern<mlc::rt::FreeOp> {
 /// A failing check leaves the run with its message.
 struct LowerAssert final : RtPattern<cf::AssertOp> {
   using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(cf::AssertOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(cf::AssertOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto module = op->getParentOfType<ModuleOp>();
     Block *before = rewriter.getInsertionBlock();
@@ -179,7 +194,8 @@ struct LowerAssert final : RtPattern<cf::AssertOp> {
     Block *failing = rewriter.createBlock(function, function->end());
     Value frame = function->front().getArgument(0);
     Value message = globalString(module, op.getMsg(), loc, rewriter);
-    call(op, "mlc_rt_fail", {getPtrType(), getPtrType()}, LLVM::LLVMVoidType::get(getContext()), {frame, message}, rewriter);
+    call(op, "mlc_rt_fail", {getPtrType(), getPtrType()}, LLVM::LLVMVoidType::get(getContext()), {frame, message},
+         rewriter);
     LLVM::UnreachableOp::create(rewriter, loc);
     rewriter.setInsertionPointToEnd(before);
     cf::CondBranchOp::create(rewriter, loc, adaptor.getArg(), after, ValueRange{}, failing, ValueRange{});
@@ -219,7 +235,8 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     LLVMTypeConverter converter(context, options);
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
-    patterns.add<LowerInputSize, LowerInput, LowerWeight, LowerWorkspace, LowerOutput, LowerAlloc, LowerFree>(converter);
+    patterns.add<LowerInputSize, LowerInput, LowerWeight, LowerWorkspace, LowerOutput, LowerAlloc, LowerFree>(
+        converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
     patterns.add<EraseParameter>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);

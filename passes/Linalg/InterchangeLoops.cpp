@@ -1,4 +1,5 @@
-//===- InterchangeLoops.cpp - a parallel loop over contiguous elements goes innermost ------------------------------===//
+//===- InterchangeLoops.cpp - a parallel loop over contiguous elements goes innermost
+//------------------------------===//
 //
 // For ops with reductions only: what is all parallel is contiguous in its result already. The order of the reduction
 // loops among themselves stays, so results do not change by a bit.
@@ -21,8 +22,8 @@ namespace {
 /// Below this size a loop is not worth to be the vectorised one.
 constexpr int64_t kSmallestInnerLoop = 4;
 
-/// How an operand moves when loop `dim` advances by one: by nothing or one element (2), by a larger constant in its last
-/// axis (1), or across rows (0).
+/// How an operand moves when loop `dim` advances by one: by nothing or one element (2), by a larger constant in its
+/// last axis (1), or across rows (0).
 int contiguity(AffineMap map, unsigned dim) {
   for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
     if (!expr.isFunctionOfDim(dim))
@@ -69,7 +70,8 @@ struct InterchangeLoops final : mlc::impl::LinalgInterchangeLoopsPassBase<Interc
     std::optional<unsigned> best;
     int bestScore = -1;
     for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
-      if (iterator != utils::IteratorType::parallel || (!ShapedType::isDynamic(sizes[dim]) && sizes[dim] < kSmallestInnerLoop))
+      if (iterator != utils::IteratorType::parallel ||
+          (!ShapedType::isDynamic(sizes[dim]) && sizes[dim] < kSmallestInnerLoop))
         continue;
       int score = 0;
       bool writesContiguously = true;

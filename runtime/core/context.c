@@ -6,10 +6,21 @@
 
 uint64_t mlc_dtype_bytes(uint32_t dtype) {
   switch (dtype) {
-  case MLC_U8: case MLC_I8: case MLC_BOOL: return 1;
-  case MLC_U16: case MLC_I16: case MLC_F16: case MLC_BF16: return 2;
-  case MLC_F32: case MLC_I32: case MLC_U32: return 4;
-  default: return 8;
+  case MLC_U8:
+  case MLC_I8:
+  case MLC_BOOL:
+    return 1;
+  case MLC_U16:
+  case MLC_I16:
+  case MLC_F16:
+  case MLC_BF16:
+    return 2;
+  case MLC_F32:
+  case MLC_I32:
+  case MLC_U32:
+    return 4;
+  default:
+    return 8;
   }
 }
 
@@ -18,10 +29,12 @@ mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options,
   if (info->abi_version != MLC_ABI_VERSION || info->struct_size != sizeof(mlc_model_info))
     return mlc_status_make(MLC_FAILED_PRECONDITION, "the model was compiled for another version of the runtime");
   if (options && options->struct_size != sizeof(mlc_options))
-    return mlc_status_make(MLC_FAILED_PRECONDITION, "%s: expected mlc_options of %zu bytes, but got %u (set struct_size)",
-                           info->api->name, sizeof(mlc_options), options->struct_size);
+    return mlc_status_make(MLC_FAILED_PRECONDITION,
+                           "%s: expected mlc_options of %zu bytes, but got %u (set struct_size)", info->api->name,
+                           sizeof(mlc_options), options->struct_size);
   if (options && options->threads < 0)
-    return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: expected threads of at least 0, but got %d", info->api->name, options->threads);
+    return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: expected threads of at least 0, but got %d", info->api->name,
+                           options->threads);
   const mlc_api *api = info->api;
   size_t sizes = 0;
   for (uint32_t i = 0; i < api->num_inputs; ++i)
@@ -37,13 +50,14 @@ mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options,
   model->input_sizes = calloc(api->num_inputs + 1, sizeof *model->input_sizes);
   model->typed_sizes = calloc(sizes + 1, sizeof *model->typed_sizes);
   model->symbols = calloc(api->num_symbols + 1, sizeof *model->symbols);
-  int failed = !model->arena || !model->outputs || !model->input_data || !model->input_sizes || !model->typed_sizes || !model->symbols;
+  int failed = !model->arena || !model->outputs || !model->input_data || !model->input_sizes || !model->typed_sizes ||
+               !model->symbols;
   for (uint32_t i = 0; !failed && i < api->num_outputs; ++i) {
     model->outputs[i].sizes = calloc(api->outputs[i].rank + 1, sizeof(int64_t));
     failed = !model->outputs[i].sizes;
   }
-  mlc_status status = failed ? mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes of workspace", api->name,
-                                               (unsigned long long)info->arena_bytes)
+  mlc_status status = failed ? mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes of workspace",
+                                               api->name, (unsigned long long)info->arena_bytes)
                              : mlc_weights_open(model, options ? options->weights_path : NULL);
   if (status.code != MLC_OK) {
     mlc_rt_destroy(model);
@@ -78,18 +92,19 @@ static mlc_status bind_input(mlc_model *model, uint32_t i, const int64_t *sizes)
   for (uint32_t axis = 0; axis < info->rank; ++axis) {
     int32_t symbol = info->symbols[axis];
     if (sizes[axis] < 0)
-      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': axis %u has the negative size %lld", api->name, info->name, axis,
-                             (long long)sizes[axis]);
+      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': axis %u has the negative size %lld", api->name,
+                             info->name, axis, (long long)sizes[axis]);
     if (info->sizes[axis] != MLC_DYNAMIC_SIZE && sizes[axis] != info->sizes[axis])
-      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected size %lld in axis %u, but got %lld", api->name,
-                             info->name, (long long)info->sizes[axis], axis, (long long)sizes[axis]);
+      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected size %lld in axis %u, but got %lld",
+                             api->name, info->name, (long long)info->sizes[axis], axis, (long long)sizes[axis]);
     if (info->sizes[axis] != MLC_DYNAMIC_SIZE || symbol < 0)
       continue;
     if (model->symbols[symbol] < 0)
       model->symbols[symbol] = sizes[axis];
     else if (model->symbols[symbol] != sizes[axis])
-      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected size %s = %lld in axis %u, but got %lld", api->name,
-                             info->name, api->symbols[symbol], (long long)model->symbols[symbol], axis, (long long)sizes[axis]);
+      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected size %s = %lld in axis %u, but got %lld",
+                             api->name, info->name, api->symbols[symbol], (long long)model->symbols[symbol], axis,
+                             (long long)sizes[axis]);
   }
   return mlc_status_ok();
 }
@@ -110,11 +125,11 @@ mlc_status mlc_rt_run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *ou
   for (uint32_t i = 0; i < api->num_inputs; ++i) {
     const mlc_tensor_info *info = &api->inputs[i];
     if (inputs[i].dtype != info->dtype)
-      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected element type %u, but got %u", api->name, info->name,
-                             info->dtype, inputs[i].dtype);
+      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected element type %u, but got %u", api->name,
+                             info->name, info->dtype, inputs[i].dtype);
     if (inputs[i].rank != info->rank)
-      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected rank %u, but got %u", api->name, info->name, info->rank,
-                             inputs[i].rank);
+      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: input '%s': expected rank %u, but got %u", api->name,
+                             info->name, info->rank, inputs[i].rank);
     uint64_t count = 1;
     for (uint32_t axis = 0; axis < info->rank; ++axis)
       count = inputs[i].sizes[axis] == 0 ? 0 : count;
@@ -146,8 +161,8 @@ mlc_status mlc_rt_run_typed(mlc_model *model, const void *const *inputs, const i
   const mlc_api *api = model->info->api;
   for (uint32_t i = 0; i < api->num_symbols; ++i) {
     if (symbols[i] < 0)
-      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: expected a size that is not negative for %s, but got %lld", api->name,
-                             api->symbols[i], (long long)symbols[i]);
+      return mlc_status_make(MLC_INVALID_ARGUMENT, "%s: expected a size that is not negative for %s, but got %lld",
+                             api->name, api->symbols[i], (long long)symbols[i]);
     model->symbols[i] = symbols[i];
   }
   int64_t *next = model->typed_sizes;
@@ -200,7 +215,8 @@ void *mlc_rt_output(mlc_frame *frame, uint32_t index, const int64_t *sizes) {
   for (uint32_t axis = 0; axis < info->rank; ++axis) {
     int64_t expected = info->symbols[axis] >= 0 ? model->symbols[info->symbols[axis]] : info->sizes[axis];
     if (expected != MLC_DYNAMIC_SIZE && sizes[axis] != expected)
-      escape(model, mlc_status_make(MLC_INVALID_ARGUMENT, "%s: output '%s': expected size %lld in axis %u, but the model computed %lld",
+      escape(model, mlc_status_make(MLC_INVALID_ARGUMENT,
+                                    "%s: output '%s': expected size %lld in axis %u, but the model computed %lld",
                                     api->name, info->name, (long long)expected, axis, (long long)sizes[axis]));
     output->sizes[axis] = sizes[axis];
     if (sizes[axis] < 0 || __builtin_mul_overflow(bytes, (uint64_t)sizes[axis], &bytes))
@@ -208,16 +224,17 @@ void *mlc_rt_output(mlc_frame *frame, uint32_t index, const int64_t *sizes) {
   }
   void *data = output->data;
   if (data && output->capacity < bytes)
-    escape(model, mlc_status_make(MLC_INVALID_ARGUMENT, "%s: output '%s': expected a buffer of %llu bytes, but got %llu", api->name,
-                                  info->name, (unsigned long long)bytes, (unsigned long long)output->capacity));
+    escape(model,
+           mlc_status_make(MLC_INVALID_ARGUMENT, "%s: output '%s': expected a buffer of %llu bytes, but got %llu",
+                           api->name, info->name, (unsigned long long)bytes, (unsigned long long)output->capacity));
   if (!data) {
     if (!output->own || output->own_bytes < bytes) {
       free(output->own);
       output->own_bytes = 0;
       output->own = mlc_aligned_alloc(bytes);
       if (!output->own)
-        escape(model, mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes for output '%s'", api->name,
-                                      (unsigned long long)bytes, info->name));
+        escape(model, mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes for output '%s'",
+                                      api->name, (unsigned long long)bytes, info->name));
       output->own_bytes = bytes;
     }
     data = output->own;
@@ -236,7 +253,8 @@ void *mlc_rt_alloc(mlc_frame *frame, uint64_t bytes) {
   mlc_model *model = frame->context;
   void *buffer = mlc_pool_take(&model->pool, bytes);
   if (!buffer)
-    escape(model, mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes", model->info->api->name, (unsigned long long)bytes));
+    escape(model, mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes", model->info->api->name,
+                                  (unsigned long long)bytes));
   return buffer;
 }
 

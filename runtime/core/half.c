@@ -1,5 +1,5 @@
-/* Conversions of half-precision floats, for machines without instructions for them; the names are those that LLVM calls.
- * Written on bits: nothing here may compile to a call of itself. Round to nearest, ties to even. */
+/* Conversions of half-precision floats, for machines without instructions for them; the names are those that LLVM
+ * calls. Written on bits: nothing here may compile to a call of itself. Round to nearest, ties to even. */
 #include <stdint.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static uint16_t half_bits(float value) {
     return (uint16_t)(sign | 0x7e00u | (magnitude >> 13 & 0x1ffu)); /* NaN stays one */
   if (magnitude >= 0x477ff000u)
     return (uint16_t)(sign | 0x7c00u); /* rounds to infinity */
-  if (magnitude < 0x38800000u) {      /* subnormal: let the addition round */
+  if (magnitude < 0x38800000u) {       /* subnormal: let the addition round */
     float sum = float_of(magnitude) + 0.5f;
     return (uint16_t)(sign | (bits_of(sum) - 0x3f000000u));
   }

@@ -1,5 +1,6 @@
-/* Buffers whose size is known only at run time. A context keeps them: a second run with the same sizes allocates nothing.
- * Best fit among the free ones; linear in the number of buffers, which is that of the dynamic tensors alive at once. */
+/* Buffers whose size is known only at run time. A context keeps them: a second run with the same sizes allocates
+ * nothing. Best fit among the free ones; linear in the number of buffers, which is that of the dynamic tensors alive at
+ * once. */
 #include "runtime/core/context.h"
 
 #include <stdlib.h>

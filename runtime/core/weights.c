@@ -43,14 +43,16 @@ mlc_status mlc_weights_open(mlc_model *model, const char *path) {
   struct stat properties;
   int file = open(found, O_RDONLY | O_CLOEXEC);
   if (file < 0 || fstat(file, &properties) != 0) {
-    status = mlc_status_make(MLC_NOT_FOUND, "%s: cannot open the weights '%s': %s", info->api->name, found, strerror(errno));
+    status =
+        mlc_status_make(MLC_NOT_FOUND, "%s: cannot open the weights '%s': %s", info->api->name, found, strerror(errno));
   } else if ((uint64_t)properties.st_size != info->weights_bytes) {
     status = mlc_status_make(MLC_FAILED_PRECONDITION, "%s: expected %llu bytes in '%s', but got %llu", info->api->name,
                              (unsigned long long)info->weights_bytes, found, (unsigned long long)properties.st_size);
   } else if (info->weights_bytes) {
     void *mapping = mmap(NULL, info->weights_bytes, PROT_READ, MAP_PRIVATE, file, 0);
     if (mapping == MAP_FAILED) {
-      status = mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot map '%s': %s", info->api->name, found, strerror(errno));
+      status =
+          mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot map '%s': %s", info->api->name, found, strerror(errno));
     } else {
       model->mapping = mapping;
       model->mapping_bytes = info->weights_bytes;

@@ -1,4 +1,5 @@
-//===- ContextTest.cpp - contexts, statuses and the pool of the runtime ---------------------------------------------------------===//
+//===- ContextTest.cpp - contexts, statuses and the pool of the runtime
+//---------------------------------------------------------===//
 //
 // The model is written by hand: y[N] = 2 x[N], and a second output that is computed: the first `k` elements of x.
 //
@@ -16,7 +17,8 @@ namespace {
 
 int64_t xSizes[] = {MLC_DYNAMIC_SIZE}, kSizes[] = {1}, computedSizes[] = {MLC_DYNAMIC_SIZE};
 int32_t xSymbols[] = {0}, kSymbols[] = {-1}, computedSymbols[] = {-1};
-mlc_tensor_info inputs[] = {{"x", xSizes, xSymbols, MLC_F32, 1}, {"z", xSizes, xSymbols, MLC_F32, 1}, {"k", kSizes, kSymbols, MLC_I64, 1}};
+mlc_tensor_info inputs[] = {
+    {"x", xSizes, xSymbols, MLC_F32, 1}, {"z", xSizes, xSymbols, MLC_F32, 1}, {"k", kSizes, kSymbols, MLC_I64, 1}};
 mlc_tensor_info outputs[] = {{"y", xSizes, xSymbols, MLC_F32, 1}, {"head", computedSizes, computedSymbols, MLC_F32, 1}};
 const char *symbols[] = {"N"};
 
@@ -39,7 +41,8 @@ void entry(mlc_frame *frame) {
     head[i] = x[i];
 }
 
-mlc_api api = {MLC_API_VERSION, sizeof(mlc_api), "twice", "{}", inputs, outputs, symbols, 3, 2, 1, 0, nullptr, mlc_rt_run, mlc_rt_destroy};
+mlc_api api = {MLC_API_VERSION, sizeof(mlc_api), "twice",       "{}", inputs, outputs, symbols, 3, 2, 1, 0,
+               nullptr,         mlc_rt_run,      mlc_rt_destroy};
 mlc_model_info info = {MLC_ABI_VERSION, sizeof(mlc_model_info), &api, 256, nullptr, 0, nullptr, entry};
 
 struct ContextTest : testing::Test {

@@ -1,4 +1,5 @@
-//===- HalfTest.cpp - conversions of half-precision floats, against the compiler's own ------------------------------------------===//
+//===- HalfTest.cpp - conversions of half-precision floats, against the compiler's own
+//------------------------------------------===//
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -48,7 +49,8 @@ TEST(Half, NarrowingReturnsEveryValue) {
 
 TEST(Half, RoundsToTheNearestAndTiesToEven) {
   for (uint32_t word = 0; word < 0x7bff; ++word) {
-    double low = defined(static_cast<uint16_t>(word)), high = defined(static_cast<uint16_t>(word + 1)), middle = (low + high) / 2;
+    double low = defined(static_cast<uint16_t>(word)), high = defined(static_cast<uint16_t>(word + 1)),
+           middle = (low + high) / 2;
     uint16_t even = word & 1 ? word + 1 : word;
     ASSERT_EQ(bits(__truncsfhf2(static_cast<float>(middle))), even) << word;
     ASSERT_EQ(bits(__truncdfhf2(std::nextafter(middle, high))), word + 1) << word;

@@ -1,4 +1,5 @@
-//===- main.cpp - mlc-opt, the compiler --------------------------------------------------------------------------------------===//
+//===- main.cpp - mlc-opt, the compiler
+//--------------------------------------------------------------------------------------===//
 #include "lib/Driver/CompileOptions.h"
 #include "lib/Driver/Registration.h"
 

@@ -1,4 +1,5 @@
-//===- Model.cpp - a compiled library, loaded and run -----------------------------------------------------------------------===//
+//===- Model.cpp - a compiled library, loaded and run
+//-----------------------------------------------------------------------===//
 #include "Model.h"
 
 #include <nlohmann/json.hpp>
@@ -14,20 +15,34 @@ namespace {
 
 const char *dtypeName(uint32_t dtype) {
   switch (dtype) {
-  case MLC_F32: return "f32";
-  case MLC_F64: return "f64";
-  case MLC_F16: return "f16";
-  case MLC_BF16: return "bf16";
-  case MLC_I8: return "i8";
-  case MLC_I16: return "i16";
-  case MLC_I32: return "i32";
-  case MLC_I64: return "i64";
-  case MLC_U8: return "u8";
-  case MLC_U16: return "u16";
-  case MLC_U32: return "u32";
-  case MLC_U64: return "u64";
-  case MLC_BOOL: return "bool";
-  default: return "?";
+  case MLC_F32:
+    return "f32";
+  case MLC_F64:
+    return "f64";
+  case MLC_F16:
+    return "f16";
+  case MLC_BF16:
+    return "bf16";
+  case MLC_I8:
+    return "i8";
+  case MLC_I16:
+    return "i16";
+  case MLC_I32:
+    return "i32";
+  case MLC_I64:
+    return "i64";
+  case MLC_U8:
+    return "u8";
+  case MLC_U16:
+    return "u16";
+  case MLC_U32:
+    return "u32";
+  case MLC_U64:
+    return "u64";
+  case MLC_BOOL:
+    return "bool";
+  default:
+    return "?";
   }
 }
 
@@ -36,8 +51,7 @@ void check(mlc_status status) {
     throw std::runtime_error(status.message);
 }
 
-template <typename T, typename Draw>
-void fill(Array &array, Draw draw) {
+template <typename T, typename Draw> void fill(Array &array, Draw draw) {
   T *data = reinterpret_cast<T *>(array.bytes.data());
   for (size_t i = 0; i < array.bytes.size() / sizeof(T); ++i)
     data[i] = static_cast<T>(draw());
@@ -53,16 +67,28 @@ void randomize(Array &array, std::mt19937_64 &random) {
     return word;
   };
   switch (array.dtype) {
-  case MLC_F32: return fill<float>(array, real);
-  case MLC_F64: return fill<double>(array, real);
-  case MLC_BF16: return fill<uint16_t>(array, [&] { return bits(static_cast<float>(real())) >> 16; });
+  case MLC_F32:
+    return fill<float>(array, real);
+  case MLC_F64:
+    return fill<double>(array, real);
+  case MLC_BF16:
+    return fill<uint16_t>(array, [&] { return bits(static_cast<float>(real())) >> 16; });
   case MLC_F16: // a sign, an exponent of 2^-4 to 2^-1, any mantissa
-    return fill<uint16_t>(array, [&] { return (random() & 0x8000) | ((11 + random() % 4) << 10) | (random() & 0x3ff); });
-  case MLC_BOOL: return fill<uint8_t>(array, [&] { return random() & 1; });
-  case MLC_I8: case MLC_U8: return fill<uint8_t>(array, whole);
-  case MLC_I16: case MLC_U16: return fill<uint16_t>(array, whole);
-  case MLC_I32: case MLC_U32: return fill<uint32_t>(array, whole);
-  default: return fill<uint64_t>(array, whole);
+    return fill<uint16_t>(array,
+                          [&] { return (random() & 0x8000) | ((11 + random() % 4) << 10) | (random() & 0x3ff); });
+  case MLC_BOOL:
+    return fill<uint8_t>(array, [&] { return random() & 1; });
+  case MLC_I8:
+  case MLC_U8:
+    return fill<uint8_t>(array, whole);
+  case MLC_I16:
+  case MLC_U16:
+    return fill<uint16_t>(array, whole);
+  case MLC_I32:
+  case MLC_U32:
+    return fill<uint32_t>(array, whole);
+  default:
+    return fill<uint64_t>(array, whole);
   }
 }
 
@@ -79,7 +105,8 @@ Model::Model(const std::string &path, int threads) {
     throw std::runtime_error(path + ": not a library compiled by mlc (no symbol " MLC_LIBRARY_API_SYMBOL ")");
   description = find();
   if (description->version != MLC_API_VERSION || description->struct_size != sizeof(mlc_api))
-    throw std::runtime_error(path + ": expected version " + std::to_string(MLC_API_VERSION) + " of the API, but got " + std::to_string(description->version));
+    throw std::runtime_error(path + ": expected version " + std::to_string(MLC_API_VERSION) + " of the API, but got " +
+                             std::to_string(description->version));
   mlc_options options = {sizeof(mlc_options), threads, nullptr};
   check(description->create(&options, &context));
   outputs.resize(description->num_outputs);
@@ -92,7 +119,8 @@ Model::~Model() {
     dlclose(library);
 }
 
-std::vector<Array> Model::makeInputs(std::map<std::string, Array> given, const std::map<std::string, int64_t> &dims, uint64_t seed) const {
+std::vector<Array> Model::makeInputs(std::map<std::string, Array> given, const std::map<std::string, int64_t> &dims,
+                                     uint64_t seed) const {
   std::vector<int64_t> symbols(description->num_symbols, -1);
   for (const auto &[name, size] : dims) {
     bool known = false;
@@ -142,8 +170,8 @@ std::vector<Array> Model::makeInputs(std::map<std::string, Array> given, const s
 const std::vector<mlc_tensor> &Model::run(const std::vector<Array> &inputs) {
   std::vector<mlc_tensor> tensors;
   for (const Array &input : inputs)
-    tensors.push_back({const_cast<char *>(input.bytes.data()), input.sizes.data(), input.bytes.size(), static_cast<uint32_t>(input.sizes.size()),
-                       static_cast<uint32_t>(input.dtype)});
+    tensors.push_back({const_cast<char *>(input.bytes.data()), input.sizes.data(), input.bytes.size(),
+                       static_cast<uint32_t>(input.sizes.size()), static_cast<uint32_t>(input.dtype)});
   check(description->run(context, tensors.data(), outputs.data()));
   return outputs;
 }

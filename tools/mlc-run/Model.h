@@ -1,4 +1,5 @@
-//===- Model.h - a compiled library, loaded and run ----------------------------------------------------------------*- C++ -*-===//
+//===- Model.h - a compiled library, loaded and run ----------------------------------------------------------------*-
+// C++ -*-===//
 #ifndef MLC_TOOLS_MLC_RUN_MODEL_H
 #define MLC_TOOLS_MLC_RUN_MODEL_H
 
@@ -22,7 +23,8 @@ public:
   const mlc_api &api() const { return *description; }
 
   /// Inputs for a run: the given ones, random ones elsewhere. Sizes that nothing fixes come from `dims`, else are 1.
-  std::vector<Array> makeInputs(std::map<std::string, Array> given, const std::map<std::string, int64_t> &dims, uint64_t seed) const;
+  std::vector<Array> makeInputs(std::map<std::string, Array> given, const std::map<std::string, int64_t> &dims,
+                                uint64_t seed) const;
 
   /// Runs the model; the outputs belong to it until the next run.
   const std::vector<mlc_tensor> &run(const std::vector<Array> &inputs);

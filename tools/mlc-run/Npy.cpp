@@ -1,4 +1,5 @@
-//===- Npy.cpp - NumPy's .npy files -------------------------------------------------------------------------------------------===//
+//===- Npy.cpp - NumPy's .npy files
+//-------------------------------------------------------------------------------------------===//
 //
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, versions 1 to 3.
 //
@@ -15,11 +16,14 @@ namespace mlc {
 
 namespace {
 
-const std::map<std::string, mlc_dtype> kDtypes{{"f4", MLC_F32}, {"f8", MLC_F64}, {"f2", MLC_F16}, {"V2", MLC_BF16}, {"i1", MLC_I8},
-                                               {"i2", MLC_I16}, {"i4", MLC_I32}, {"i8", MLC_I64}, {"u1", MLC_U8},   {"u2", MLC_U16},
-                                               {"u4", MLC_U32}, {"u8", MLC_U64}, {"b1", MLC_BOOL}};
+const std::map<std::string, mlc_dtype> kDtypes{{"f4", MLC_F32}, {"f8", MLC_F64}, {"f2", MLC_F16}, {"V2", MLC_BF16},
+                                               {"i1", MLC_I8},  {"i2", MLC_I16}, {"i4", MLC_I32}, {"i8", MLC_I64},
+                                               {"u1", MLC_U8},  {"u2", MLC_U16}, {"u4", MLC_U32}, {"u8", MLC_U64},
+                                               {"b1", MLC_BOOL}};
 
-[[noreturn]] void fail(const std::string &path, const std::string &reason) { throw std::runtime_error(path + ": " + reason); }
+[[noreturn]] void fail(const std::string &path, const std::string &reason) {
+  throw std::runtime_error(path + ": " + reason);
+}
 
 /// The text behind `'key':` in the header.
 std::string field(const std::string &path, const std::string &header, const std::string &key) {
@@ -55,10 +59,21 @@ std::vector<char> transposed(const std::vector<char> &from, const std::vector<in
 
 size_t elementBytes(mlc_dtype dtype) {
   switch (dtype) {
-  case MLC_U8: case MLC_I8: case MLC_BOOL: return 1;
-  case MLC_U16: case MLC_I16: case MLC_F16: case MLC_BF16: return 2;
-  case MLC_F32: case MLC_I32: case MLC_U32: return 4;
-  default: return 8;
+  case MLC_U8:
+  case MLC_I8:
+  case MLC_BOOL:
+    return 1;
+  case MLC_U16:
+  case MLC_I16:
+  case MLC_F16:
+  case MLC_BF16:
+    return 2;
+  case MLC_F32:
+  case MLC_I32:
+  case MLC_U32:
+    return 4;
+  default:
+    return 8;
   }
 }
 
@@ -126,7 +141,8 @@ Array readNpy(const std::string &path) {
   size_t available = static_cast<size_t>(in.tellg() - here);
   in.seekg(here);
   if (available < count * width)
-    fail(path, "truncated: expected " + std::to_string(count * width) + " bytes of elements, but got " + std::to_string(available));
+    fail(path, "truncated: expected " + std::to_string(count * width) + " bytes of elements, but got " +
+                   std::to_string(available));
   array.bytes.resize(count * width);
   in.read(array.bytes.data(), static_cast<std::streamsize>(array.bytes.size()));
   if (fortran && array.sizes.size() > 1)
@@ -142,17 +158,28 @@ void writeNpy(const std::string &path, mlc_dtype dtype, const std::vector<int64_
   std::string header = "{'descr': '" + std::string(elementBytes(dtype) == 1 || dtype == MLC_BF16 ? "|" : "<") + code +
                        "', 'fortran_order': False, 'shape': (";
   for (size_t i = 0; i < sizes.size(); ++i)
-    header += std::to_string(sizes[i]) + (sizes.size() == 1 || i + 1 < sizes.size() ? "," : "") + (i + 1 < sizes.size() ? " " : "");
+    header += std::to_string(sizes[i]) + (sizes.size() == 1 || i + 1 < sizes.size() ? "," : "") +
+              (i + 1 < sizes.size() ? " " : "");
   header += "), }";
   header.append(64 - (10 + header.size() + 1) % 64, ' ');
   header += '\n';
   std::string temporary = path + ".tmp";
   {
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    const char version[] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<char>(header.size() & 0xff), static_cast<char>(header.size() >> 8)};
+    const char version[] = {'\x93',
+                            'N',
+                            'U',
+                            'M',
+                            'P',
+                            'Y',
+                            1,
+                            0,
+                            static_cast<char>(header.size() & 0xff),
+                            static_cast<char>(header.size() >> 8)};
     out.write(version, sizeof version);
     out << header;
-    out.write(static_cast<const char *>(data), static_cast<std::streamsize>(elementCount(sizes) * static_cast<int64_t>(elementBytes(dtype))));
+    out.write(static_cast<const char *>(data),
+              static_cast<std::streamsize>(elementCount(sizes) * static_cast<int64_t>(elementBytes(dtype))));
     out.flush();
     if (!out) {
       std::remove(temporary.c_str());

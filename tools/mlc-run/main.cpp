@@ -1,4 +1,5 @@
-//===- main.cpp - mlc-run runs a compiled library -------------------------------------------------------------------------------===//
+//===- main.cpp - mlc-run runs a compiled library
+//-------------------------------------------------------------------------------===//
 #include "Model.h"
 
 #include <CLI/CLI.hpp>
@@ -67,7 +68,9 @@ int main(int argc, char **argv) {
   app.add_option("--threads", threads, "threads of a run")->check(CLI::PositiveNumber);
   app.add_flag("--pin", pin, "stay on the first CPU that is allowed");
   app.add_flag("--signature", signature, "print names, types, shapes and metadata as JSON");
-  auto *benchOption = app.add_option("--bench", benchSeconds, "measure for some seconds (default 2), print JSON")->expected(0, 1)->default_str("2");
+  auto *benchOption = app.add_option("--bench", benchSeconds, "measure for some seconds (default 2), print JSON")
+                          ->expected(0, 1)
+                          ->default_str("2");
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i)
     arguments.push_back(std::string(argv[i]) == "--bench" ? "--bench=2" : argv[i]);
@@ -120,7 +123,8 @@ int main(int argc, char **argv) {
       const mlc_tensor &tensor = outputs[i];
       std::vector<int64_t> sizes(tensor.sizes, tensor.sizes + tensor.rank);
       if (!outputDir.empty())
-        mlc::writeNpy(outputDir + "/" + fileName(model.api().outputs[i].name) + ".npy", static_cast<mlc_dtype>(tensor.dtype), sizes, tensor.data);
+        mlc::writeNpy(outputDir + "/" + fileName(model.api().outputs[i].name) + ".npy",
+                      static_cast<mlc_dtype>(tensor.dtype), sizes, tensor.data);
       std::string shape;
       for (int64_t size : sizes)
         shape += (shape.empty() ? "" : ", ") + std::to_string(size);

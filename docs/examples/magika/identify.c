@@ -32,8 +32,8 @@ static int read_features(const char *path, int32_t *bytes, long *size, unsigned 
   *size = (long)properties.st_size;
   *length = *size < MAGIKA_BLOCK_SIZE ? *size : MAGIKA_BLOCK_SIZE;
   unsigned char *begin = *content = malloc(2 * MAGIKA_BLOCK_SIZE), *end = begin + MAGIKA_BLOCK_SIZE;
-  int failed = fread(begin, 1, (size_t)*length, file) != (size_t)*length || fseek(file, *size - *length, SEEK_SET) != 0 ||
-               fread(end, 1, (size_t)*length, file) != (size_t)*length;
+  int failed = fread(begin, 1, (size_t)*length, file) != (size_t)*length ||
+               fseek(file, *size - *length, SEEK_SET) != 0 || fread(end, 1, (size_t)*length, file) != (size_t)*length;
   fclose(file);
   if (failed)
     return -1;
@@ -89,7 +89,8 @@ int main(int argc, char **argv) {
       for (int label = 1; label < MAGIKA_LABELS; ++label)
         if (scores[label] > scores[best])
           best = label;
-      const char *name = scores[best] >= magika_labels[best].threshold ? magika_labels[best].shown : magika_labels[best].fallback;
+      const char *name =
+          scores[best] >= magika_labels[best].threshold ? magika_labels[best].shown : magika_labels[best].fallback;
       if (status.code == MLC_OK)
         printf("%s: %s %.3f\n", argv[i], name, scores[best]);
     }

@@ -1,4 +1,5 @@
-//===- HeaderExport.cpp - the files that stand beside a compiled library -----------------------------------------------------===//
+//===- HeaderExport.cpp - the files that stand beside a compiled library
+//-----------------------------------------------------===//
 #include "lib/Export/Header/HeaderExport.h"
 
 #include "lib/Export/Header/RuntimeHeader.inc"
@@ -13,35 +14,61 @@ namespace {
 
 const char *elementName(mlc_dtype dtype) {
   switch (dtype) {
-  case MLC_F32: return "float";
-  case MLC_F64: return "double";
-  case MLC_I8: return "int8_t";
-  case MLC_I16: return "int16_t";
-  case MLC_I32: return "int32_t";
-  case MLC_I64: return "int64_t";
-  case MLC_U8: case MLC_BOOL: return "uint8_t";
-  case MLC_U16: case MLC_F16: case MLC_BF16: return "uint16_t";
-  case MLC_U32: return "uint32_t";
-  case MLC_U64: return "uint64_t";
+  case MLC_F32:
+    return "float";
+  case MLC_F64:
+    return "double";
+  case MLC_I8:
+    return "int8_t";
+  case MLC_I16:
+    return "int16_t";
+  case MLC_I32:
+    return "int32_t";
+  case MLC_I64:
+    return "int64_t";
+  case MLC_U8:
+  case MLC_BOOL:
+    return "uint8_t";
+  case MLC_U16:
+  case MLC_F16:
+  case MLC_BF16:
+    return "uint16_t";
+  case MLC_U32:
+    return "uint32_t";
+  case MLC_U64:
+    return "uint64_t";
   }
   return "void";
 }
 
 const char *shortName(mlc_dtype dtype) {
   switch (dtype) {
-  case MLC_F32: return "f32";
-  case MLC_F64: return "f64";
-  case MLC_F16: return "f16";
-  case MLC_BF16: return "bf16";
-  case MLC_I8: return "i8";
-  case MLC_I16: return "i16";
-  case MLC_I32: return "i32";
-  case MLC_I64: return "i64";
-  case MLC_U8: return "u8";
-  case MLC_U16: return "u16";
-  case MLC_U32: return "u32";
-  case MLC_U64: return "u64";
-  case MLC_BOOL: return "bool";
+  case MLC_F32:
+    return "f32";
+  case MLC_F64:
+    return "f64";
+  case MLC_F16:
+    return "f16";
+  case MLC_BF16:
+    return "bf16";
+  case MLC_I8:
+    return "i8";
+  case MLC_I16:
+    return "i16";
+  case MLC_I32:
+    return "i32";
+  case MLC_I64:
+    return "i64";
+  case MLC_U8:
+    return "u8";
+  case MLC_U16:
+    return "u16";
+  case MLC_U32:
+    return "u32";
+  case MLC_U64:
+    return "u64";
+  case MLC_BOOL:
+    return "bool";
   }
   return "?";
 }
@@ -92,11 +119,14 @@ private:
 
 std::string toIdentifier(const std::string &name) {
   static const std::set<std::string> keywords{
-      "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "continue", "default", "delete",
-      "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "long",
-      "mutable", "namespace", "new", "not", "operator", "or", "private", "protected", "public", "register", "restrict", "return", "short",
-      "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typename", "union", "unsigned",
-      "using", "virtual", "void", "volatile", "while", "xor"};
+      "alignas",   "alignof",  "and",    "asm",      "auto",     "bool",     "break",     "case",
+      "catch",     "char",     "class",  "const",    "continue", "default",  "delete",    "do",
+      "double",    "else",     "enum",   "explicit", "export",   "extern",   "false",     "float",
+      "for",       "friend",   "goto",   "if",       "inline",   "int",      "long",      "mutable",
+      "namespace", "new",      "not",    "operator", "or",       "private",  "protected", "public",
+      "register",  "restrict", "return", "short",    "signed",   "sizeof",   "static",    "struct",
+      "switch",    "template", "this",   "throw",    "true",     "try",      "typedef",   "typename",
+      "union",     "unsigned", "using",  "virtual",  "void",     "volatile", "while",     "xor"};
   std::string result;
   for (unsigned char c : name)
     result += std::isalnum(c) && c < 128 ? static_cast<char>(c) : '_';
@@ -108,10 +138,12 @@ std::string toIdentifier(const std::string &name) {
 std::string exportHeader(const ModelSignature &signature) {
   const std::string &name = signature.name;
   std::ostringstream out;
-  out << "/* " << name << ": a model compiled by mlc. Link with the library of the same name; no other file is needed. */\n";
+  out << "/* " << name
+      << ": a model compiled by mlc. Link with the library of the same name; no other file is needed. */\n";
   out << "#ifndef MLC_MODEL_" << name << "_H\n#define MLC_MODEL_" << name << "_H\n\n" << runtimeHeader << "\n";
   out << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
-  out << "/** A context of the model: one call at a time; make more for more threads. */\ntypedef mlc_model " << name << ";\n\n";
+  out << "/** A context of the model: one call at a time; make more for more threads. */\ntypedef mlc_model " << name
+      << ";\n\n";
   out << "/** Makes a context; `options` may be NULL. */\n";
   out << "mlc_status " << name << "_create(const mlc_options *options, " << name << " **model);\n\n";
   out << "/** Frees a context; NULL is ignored. */\nvoid " << name << "_destroy(" << name << " *model);\n\n";
@@ -121,7 +153,8 @@ std::string exportHeader(const ModelSignature &signature) {
   out << "/** Runs the model.\n";
   for (const TensorSignature &input : signature.inputs) {
     std::string identifier = names.unique(input.name);
-    out << " *  @param " << identifier << " in: " << comment(describe(signature, input)) << ", `" << comment(input.name) << "` of the source\n";
+    out << " *  @param " << identifier << " in: " << comment(describe(signature, input)) << ", `" << comment(input.name)
+        << "` of the source\n";
     arguments << ", const " << elementName(input.dtype) << " *" << identifier;
   }
   for (const std::string &symbol : signature.symbols) {
@@ -132,9 +165,11 @@ std::string exportHeader(const ModelSignature &signature) {
   for (const TensorSignature &output : signature.outputs) {
     std::string identifier = names.unique(output.name);
     bool fixed = hasFixedSizes(output);
-    out << " *  @param " << identifier << " out: " << comment(describe(signature, output)) << ", `" << comment(output.name) << "` of the source";
+    out << " *  @param " << identifier << " out: " << comment(describe(signature, output)) << ", `"
+        << comment(output.name) << "` of the source";
     if (!fixed)
-      out << "; its sizes are computed: zero-initialise the tensor, and it is filled with a buffer of the model's that is valid until the "
+      out << "; its sizes are computed: zero-initialise the tensor, and it is filled with a buffer of the model's that "
+             "is valid until the "
              "next run or destroy";
     out << "\n";
     arguments << ", " << (fixed ? elementName(output.dtype) : "mlc_tensor") << " *" << identifier;
@@ -146,22 +181,38 @@ std::string exportHeader(const ModelSignature &signature) {
 }
 
 std::string exportPkgConfig(const ModelSignature &signature, const std::string &stem, const std::string &lib) {
-  return "# Link a program with the compiled model " + signature.name + ".\n"
+  return "# Link a program with the compiled model " + signature.name +
+         ".\n"
          "libdir=${pcfiledir}\n\n"
-         "Name: " + stem + "\n"
-         "Description: the model " + signature.name + ", compiled by mlc\n"
+         "Name: " +
+         stem +
+         "\n"
+         "Description: the model " +
+         signature.name +
+         ", compiled by mlc\n"
          "Version: 1\n"
          "Cflags: -I${libdir}\n"
-         "Libs: ${libdir}/" + lib + " -Wl,-rpath,${libdir} -lm -lpthread\n";
+         "Libs: ${libdir}/" +
+         lib + " -Wl,-rpath,${libdir} -lm -lpthread\n";
 }
 
-std::string exportCMakeConfig(const ModelSignature &signature, const std::string &stem, const std::string &lib, bool shared) {
+std::string exportCMakeConfig(const ModelSignature &signature, const std::string &stem, const std::string &lib,
+                              bool shared) {
   std::string target = stem + "::" + stem;
-  return "# The compiled model " + signature.name + " as an imported target.\n"
-         "if(NOT TARGET " + target + ")\n"
-         "  add_library(" + target + (shared ? " SHARED" : " STATIC") + " IMPORTED)\n"
-         "  set_target_properties(" + target + " PROPERTIES\n"
-         "    IMPORTED_LOCATION \"${CMAKE_CURRENT_LIST_DIR}/" + lib + "\"\n"
+  return "# The compiled model " + signature.name +
+         " as an imported target.\n"
+         "if(NOT TARGET " +
+         target +
+         ")\n"
+         "  add_library(" +
+         target + (shared ? " SHARED" : " STATIC") +
+         " IMPORTED)\n"
+         "  set_target_properties(" +
+         target +
+         " PROPERTIES\n"
+         "    IMPORTED_LOCATION \"${CMAKE_CURRENT_LIST_DIR}/" +
+         lib +
+         "\"\n"
          "    INTERFACE_INCLUDE_DIRECTORIES \"${CMAKE_CURRENT_LIST_DIR}\"\n"
          "    INTERFACE_LINK_LIBRARIES \"m;pthread\")\n"
          "endif()\n";

@@ -1,4 +1,5 @@
-//===- HeaderExport.h - the files that stand beside a compiled library --------------------------------------------*- C++ -*-===//
+//===- HeaderExport.h - the files that stand beside a compiled library --------------------------------------------*-
+// C++ -*-===//
 #ifndef MLC_LIB_EXPORT_HEADER_HEADEREXPORT_H
 #define MLC_LIB_EXPORT_HEADER_HEADEREXPORT_H
 
@@ -15,7 +16,8 @@ std::string exportHeader(const ModelSignature &signature);
 std::string exportPkgConfig(const ModelSignature &signature, const std::string &stem, const std::string &lib);
 
 /// A CMake package for the same: an imported target `<stem>::<stem>`.
-std::string exportCMakeConfig(const ModelSignature &signature, const std::string &stem, const std::string &lib, bool shared);
+std::string exportCMakeConfig(const ModelSignature &signature, const std::string &stem, const std::string &lib,
+                              bool shared);
 
 /// `name` with everything but letters, digits and _ as _; never a keyword of C or C++, never empty.
 std::string toIdentifier(const std::string &name);

@@ -1,4 +1,5 @@
-//===- Activations.cpp - activations, made of element-wise ops; the softmax family ---------------------------------------===//
+//===- Activations.cpp - activations, made of element-wise ops; the softmax family
+//---------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 using namespace mlir;
@@ -44,7 +45,8 @@ Value elu(NodeImporter &n, Value x, double alpha) {
 Values importElu(NodeImporter &n) { return {elu(n, n.input(0), n.floatAttr("alpha", 1.0))}; }
 Values selu(NodeImporter &n) {
   Value x = n.input(0);
-  double alpha = n.floatAttr("alpha", 1.67326319217681884765625), gamma = n.floatAttr("gamma", 1.05070102214813232421875);
+  double alpha = n.floatAttr("alpha", 1.67326319217681884765625),
+         gamma = n.floatAttr("gamma", 1.05070102214813232421875);
   return {n.mul(n.scalarLike(x, gamma), elu(n, x, alpha))};
 }
 /// max(0, x) + min(0, alpha (exp(x / alpha) - 1))
@@ -113,15 +115,15 @@ Values shrink(NodeImporter &n) {
   double lambda = n.floatAttr("lambd", 0.5), bias = n.floatAttr("bias", 0);
   Type type = n.element(x);
   Value real = n.isFloat(x) ? x : n.cast(x, n.b.getF32Type());
-  Value below = n.compare(lt, real, n.scalarLike(real, -lambda)), above = n.compare(gt, real, n.scalarLike(real, lambda));
+  Value below = n.compare(lt, real, n.scalarLike(real, -lambda)),
+        above = n.compare(gt, real, n.scalarLike(real, lambda));
   Value offset = n.scalarLike(real, bias);
   Value result = n.select(below, n.add(real, offset), n.select(above, n.sub(real, offset), n.scalarLike(real, 0)));
   return {n.cast(result, type)};
 }
 
 /// Before opset 13 these work on a matrix: the axes before `axis` are its rows, the others its columns.
-template <typename Make>
-Values alongAxis(NodeImporter &n, Make make) {
+template <typename Make> Values alongAxis(NodeImporter &n, Make make) {
   Value x = n.input(0);
   bool coerced = n.opset < 13;
   int64_t rank = n.rank(x);
@@ -138,8 +140,7 @@ Values alongAxis(NodeImporter &n, Make make) {
   return {n.reshape(make(n.reshape(x, {rows, columns}), 1), shape)};
 }
 
-template <bool log>
-Values softmax(NodeImporter &n) {
+template <bool log> Values softmax(NodeImporter &n) {
   return alongAxis(n, [&](Value x, int64_t axis) { return n.make<SoftmaxOp>(x, static_cast<uint64_t>(axis), log); });
 }
 

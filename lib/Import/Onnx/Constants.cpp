@@ -1,6 +1,6 @@
-//===- Constants.cpp - constants, ranges, masks, and shapes as values ------------------------------------------------------===//
+//===- Constants.cpp - constants, ranges, masks, and shapes as values
+//------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
-
 
 using namespace mlir;
 using namespace mlc::graph;

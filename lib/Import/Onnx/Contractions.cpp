@@ -1,4 +1,5 @@
-//===- Contractions.cpp - MatMul, Gemm, Conv, ConvTranspose --------------------------------------------------------------------===//
+//===- Contractions.cpp - MatMul, Gemm, Conv, ConvTranspose
+//--------------------------------------------------------------------===//
 #include "lib/Import/Onnx/Windowing.h"
 
 using namespace mlir;
@@ -126,7 +127,8 @@ Values convTranspose(NodeImporter &n) {
   } else if (mode != "NOTSET") {
     n.fail("expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, but got '" + mode + "'", "auto_pad");
   }
-  Value result = n.make<ConvTransposeOp>(x, filter, strides, pads, dilations, outputPadding, static_cast<uint64_t>(groups));
+  Value result =
+      n.make<ConvTransposeOp>(x, filter, strides, pads, dilations, outputPadding, static_cast<uint64_t>(groups));
   if (Value bias = n.optionalInput(2))
     result = addBias(n, result, bias);
   return {result};

@@ -1,4 +1,5 @@
-//===- Control.cpp - Identity, Dropout at inference, If ----------------------------------------------------------------===//
+//===- Control.cpp - Identity, Dropout at inference, If
+//----------------------------------------------------------------===//
 #include "lib/Import/Onnx/GraphImporter.h"
 #include "lib/Import/Onnx/NodeImporter.h"
 

@@ -1,8 +1,9 @@
-//===- Einsum.cpp - Einsum as transposes, sums and matrix products -----------------------------------------------------------===//
+//===- Einsum.cpp - Einsum as transposes, sums and matrix products
+//-----------------------------------------------------------===//
 //
 // Operands are joined from the left: what only one side has and nobody else needs is summed first, then the labels are
-// batch (both sides, kept), contracted (both, not kept), or free (one side), and one matmul joins them. An ellipsis stands
-// for labels of its own.
+// batch (both sides, kept), contracted (both, not kept), or free (one side), and one matmul joins them. An ellipsis
+// stands for labels of its own.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
@@ -72,7 +73,8 @@ void takeDiagonals(NodeImporter &n, Term &term) {
       Shape shape = n.shape(term.value);
       Type i64 = n.b.getI64Type();
       Value same = n.compare(CompareDirection::eq, n.iota(i, shape, i64), n.iota(j, shape, i64));
-      term.value = n.reduce(ReduceKind::sum, n.select(same, term.value, n.scalarLike(term.value, 0)), static_cast<int64_t>(j), false);
+      term.value = n.reduce(ReduceKind::sum, n.select(same, term.value, n.scalarLike(term.value, 0)),
+                            static_cast<int64_t>(j), false);
       term.labels.erase(term.labels.begin() + j);
     }
 }
@@ -113,10 +115,15 @@ Term join(NodeImporter &n, Term lhs, Term rhs, const std::set<int> &needed) {
   // [batch…, rows, sum] x [batch…, sum, columns]; the groups become one axis each. Batch axes of size 1 stretch.
   Value left = arrange(n, lhs, concat({batch, rows, sum})), right = arrange(n, rhs, concat({batch, sum, columns}));
   Shape leftShape = n.shape(left), rightShape = n.shape(right);
-  auto part = [&](ArrayRef<Size> shape, size_t from, size_t count) { return n.sizes.product(shape.slice(from, count)); };
-  Shape leftFlat(leftShape.begin(), leftShape.begin() + batch.size()), rightFlat(rightShape.begin(), rightShape.begin() + batch.size());
-  leftFlat.append({part(leftShape, batch.size(), rows.size()), part(leftShape, batch.size() + rows.size(), sum.size())});
-  rightFlat.append({part(rightShape, batch.size(), sum.size()), part(rightShape, batch.size() + sum.size(), columns.size())});
+  auto part = [&](ArrayRef<Size> shape, size_t from, size_t count) {
+    return n.sizes.product(shape.slice(from, count));
+  };
+  Shape leftFlat(leftShape.begin(), leftShape.begin() + batch.size()),
+      rightFlat(rightShape.begin(), rightShape.begin() + batch.size());
+  leftFlat.append(
+      {part(leftShape, batch.size(), rows.size()), part(leftShape, batch.size() + rows.size(), sum.size())});
+  rightFlat.append(
+      {part(rightShape, batch.size(), sum.size()), part(rightShape, batch.size() + sum.size(), columns.size())});
   Value product = n.make<MatMulOp>(n.reshape(left, leftFlat), n.reshape(right, rightFlat));
   Shape shape = n.shape(product);
   shape.resize(batch.size());

@@ -1,4 +1,5 @@
-//===- Elementwise.cpp - unary, binary, comparison, logic, Where, Clip and casts ---------------------------------------===//
+//===- Elementwise.cpp - unary, binary, comparison, logic, Where, Clip and casts
+//---------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 using namespace mlir;
@@ -7,14 +8,8 @@ using namespace mlc::graph;
 namespace mlc::onnximport {
 namespace {
 
-template <typename Op>
-Values unary(NodeImporter &n) {
-  return {n.make<Op>(n.input(0))};
-}
-template <typename Op>
-Values binary(NodeImporter &n) {
-  return {n.make<Op>(n.input(0), n.input(1))};
-}
+template <typename Op> Values unary(NodeImporter &n) { return {n.make<Op>(n.input(0))}; }
+template <typename Op> Values binary(NodeImporter &n) { return {n.make<Op>(n.input(0), n.input(1))}; }
 /// Before opset 7 the right operand broadcasts only when asked, and may start at an axis of the left one.
 Value alignLegacy(NodeImporter &n) {
   Value lhs = n.input(0), rhs = n.input(1);
@@ -30,20 +25,14 @@ Value alignLegacy(NodeImporter &n) {
     axes.push_back(i);
   return n.unsqueeze(rhs, axes);
 }
-template <typename Op>
-Values legacyBinary(NodeImporter &n) {
-  return {n.make<Op>(n.input(0), alignLegacy(n))};
-}
-template <CompareDirection direction>
-Values legacyComparison(NodeImporter &n) {
+template <typename Op> Values legacyBinary(NodeImporter &n) { return {n.make<Op>(n.input(0), alignLegacy(n))}; }
+template <CompareDirection direction> Values legacyComparison(NodeImporter &n) {
   return {n.compare(direction, n.input(0), alignLegacy(n))};
 }
-template <CompareDirection direction>
-Values comparison(NodeImporter &n) {
+template <CompareDirection direction> Values comparison(NodeImporter &n) {
   return {n.compare(direction, n.input(0), n.input(1))};
 }
-template <typename Op>
-Values variadic(NodeImporter &n) {
+template <typename Op> Values variadic(NodeImporter &n) {
   Values inputs = n.inputs();
   Value result = inputs[0];
   for (Value input : llvm::drop_begin(inputs))

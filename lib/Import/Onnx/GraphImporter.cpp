@@ -1,7 +1,8 @@
-//===- GraphImporter.cpp - nodes and names of one model ---------------------------------------------------------------===//
+//===- GraphImporter.cpp - nodes and names of one model
+//---------------------------------------------------------------===//
 //
-// Nodes are imported in the order of the file, which ONNX demands to be topological; those that no output needs are left
-// out. A node that fails is recorded and its outputs are poisoned, so that one run finds every problem.
+// Nodes are imported in the order of the file, which ONNX demands to be topological; those that no output needs are
+// left out. A node that fails is recorded and its outputs are poisoned, so that one run finds every problem.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/GraphImporter.h"
@@ -59,8 +60,10 @@ void collectReads(const onnx::NodeProto &node, std::set<std::string> &names, uns
 } // namespace
 
 GraphImporter::GraphImporter(MLIRContext &context, const onnx::ModelProto &model, std::string folder,
-                             const ImportOnnxOptions &options, WeightStore &weights, std::vector<ImportProblem> &problems)
-    : context(context), model(model), folder(std::move(folder)), options(options), weights(weights), problems(problems) {
+                             const ImportOnnxOptions &options, WeightStore &weights,
+                             std::vector<ImportProblem> &problems)
+    : context(context), model(model), folder(std::move(folder)), options(options), weights(weights),
+      problems(problems) {
   for (const auto &import : model.opset_import())
     opsets[normalized(import.domain())] = import.version();
 }
@@ -70,20 +73,34 @@ Type GraphImporter::elementType(int32_t dataType) {
   using T = onnx::TensorProto;
   auto unsignedType = [&](unsigned width) { return IntegerType::get(&context, width, IntegerType::Unsigned); };
   switch (dataType) {
-  case T::FLOAT: return b.getF32Type();
-  case T::DOUBLE: return b.getF64Type();
-  case T::FLOAT16: return b.getF16Type();
-  case T::BFLOAT16: return b.getBF16Type();
-  case T::INT8: return b.getI8Type();
-  case T::INT16: return b.getI16Type();
-  case T::INT32: return b.getI32Type();
-  case T::INT64: return b.getI64Type();
-  case T::UINT8: return unsignedType(8);
-  case T::UINT16: return unsignedType(16);
-  case T::UINT32: return unsignedType(32);
-  case T::UINT64: return unsignedType(64);
-  case T::BOOL: return b.getI1Type();
-  default: throw ImportError("unsupported data type " + dataTypeName(dataType), "", true);
+  case T::FLOAT:
+    return b.getF32Type();
+  case T::DOUBLE:
+    return b.getF64Type();
+  case T::FLOAT16:
+    return b.getF16Type();
+  case T::BFLOAT16:
+    return b.getBF16Type();
+  case T::INT8:
+    return b.getI8Type();
+  case T::INT16:
+    return b.getI16Type();
+  case T::INT32:
+    return b.getI32Type();
+  case T::INT64:
+    return b.getI64Type();
+  case T::UINT8:
+    return unsignedType(8);
+  case T::UINT16:
+    return unsignedType(16);
+  case T::UINT32:
+    return unsignedType(32);
+  case T::UINT64:
+    return unsignedType(64);
+  case T::BOOL:
+    return b.getI1Type();
+  default:
+    throw ImportError("unsupported data type " + dataTypeName(dataType), "", true);
   }
 }
 
@@ -101,7 +118,8 @@ Value GraphImporter::lookup(const std::string &name) {
         throw AlreadyReported{};
       return it->second;
     }
-  throw ImportError("reads '" + name + "', which no input, initializer or earlier node defines (a cycle, or nodes out of order)");
+  throw ImportError("reads '" + name +
+                    "', which no input, initializer or earlier node defines (a cycle, or nodes out of order)");
 }
 
 std::optional<int64_t> GraphImporter::declaredRank(const std::string &name) const {
@@ -176,7 +194,8 @@ void GraphImporter::importInitializers(const onnx::GraphProto &graph, OpBuilder 
     try {
       define(tensor.name(), importTensor(tensor, b, loc));
     } catch (const ImportError &error) {
-      problems.push_back({tensor.name(), "initializer", 0, error.attribute, error.what(), error.wayOut, error.unsupported});
+      problems.push_back(
+          {tensor.name(), "initializer", 0, error.attribute, error.what(), error.wayOut, error.unsupported});
       scopes.back()[tensor.name()] = Value();
     }
   }
@@ -196,7 +215,8 @@ RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &info, std:
   Ints sizes;
   if (!tensor.has_shape()) {
     if (fixed == options.shapes.end())
-      throw ImportError("input '" + info.name() + "' has no shape", "give it one: --shape=" + info.name() + "=1x3x224x224", true);
+      throw ImportError("input '" + info.name() + "' has no shape",
+                        "give it one: --shape=" + info.name() + "=1x3x224x224", true);
     for (size_t i = 0; i < fixed->second.size(); ++i) {
       sizes.push_back(fixed->second[i] < 0 ? ShapedType::kDynamic : fixed->second[i]);
       symbols.push_back(fixed->second[i] < 0 ? info.name() + "_" + std::to_string(i) : "");
@@ -210,10 +230,11 @@ RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &info, std:
     if (dim.has_dim_value() && dim.dim_value() != -1) { // Paddle writes -1 for an unknown size
       size = dim.dim_value();
       if (size < 0)
-        throw ImportError("input '" + info.name() + "' has the negative size " + std::to_string(size) + " in axis " + std::to_string(axis));
+        throw ImportError("input '" + info.name() + "' has the negative size " + std::to_string(size) + " in axis " +
+                          std::to_string(axis));
       if (size > (int64_t(1) << 40))
-        throw ImportError("input '" + info.name() + "' has the size " + std::to_string(size) + " in axis " + std::to_string(axis) +
-                          ", which is too large to address");
+        throw ImportError("input '" + info.name() + "' has the size " + std::to_string(size) + " in axis " +
+                          std::to_string(axis) + ", which is too large to address");
     } else {
       symbol = dim.dim_param();
       // What exporters write for "unknown" is no name: two of them are two sizes.
@@ -226,8 +247,8 @@ RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &info, std:
     }
     if (fixed != options.shapes.end()) {
       if (fixed->second.size() != static_cast<size_t>(tensor.shape().dim_size()))
-        throw ImportError("--shape gives '" + info.name() + "' " + std::to_string(fixed->second.size()) + " sizes, but it has " +
-                          std::to_string(tensor.shape().dim_size()));
+        throw ImportError("--shape gives '" + info.name() + "' " + std::to_string(fixed->second.size()) +
+                          " sizes, but it has " + std::to_string(tensor.shape().dim_size()));
       int64_t wanted = fixed->second[axis];
       if (wanted >= 0) {
         if (!ShapedType::isDynamic(size) && size != wanted)
@@ -270,7 +291,8 @@ void GraphImporter::importNode(const onnx::NodeProto &node, OpBuilder &b) {
   try {
     const onnx::FunctionProto *function = nullptr;
     for (const auto &candidate : model.functions())
-      if (normalized(candidate.domain()) == domain && candidate.name() == node.op_type() && candidate.overload() == node.overload())
+      if (normalized(candidate.domain()) == domain && candidate.name() == node.op_type() &&
+          candidate.overload() == node.overload())
         function = &candidate;
     const Registry &registry = Registry::get();
     ImportFunction importer = function ? nullptr : registry.find(op, opset);
@@ -279,7 +301,8 @@ void GraphImporter::importNode(const onnx::NodeProto &node, OpBuilder &b) {
         throw ImportError("unknown domain '" + node.domain() + "': the model imports no operator set for it");
       if (std::optional<int64_t> oldest = registry.oldest(op))
         throw ImportError("unsupported operator " + op + " of opset " + std::to_string(opset) + "; versions from " +
-                              std::to_string(*oldest) + " on are", "convert the model to a newer opset", true);
+                              std::to_string(*oldest) + " on are",
+                          "convert the model to a newer opset", true);
       throw ImportError("unsupported operator " + op, "", true);
     }
     std::set<std::string> reads;
@@ -398,9 +421,11 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
   auto whole = [&](const std::string &reason, const std::string &wayOut = "", bool unsupported = false) {
     problems.push_back({"", "", 0, "", reason, wayOut, unsupported});
   };
-  if (auto version = opsets.find(""); version != opsets.end() && (version->second < kOldestOpset || version->second > kNewestOpset))
+  if (auto version = opsets.find("");
+      version != opsets.end() && (version->second < kOldestOpset || version->second > kNewestOpset))
     whole("unsupported opset " + std::to_string(version->second) + "; " + std::to_string(kOldestOpset) + " to " +
-              std::to_string(kNewestOpset) + " are", "convert the model with onnx.version_converter", true);
+              std::to_string(kNewestOpset) + " are",
+          "convert the model with onnx.version_converter", true);
 
   scopes.emplace_back();
   declare(graph);
@@ -424,9 +449,9 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
       SmallVector<Attribute> symbolNames;
       for (const std::string &symbol : symbols)
         symbolNames.push_back(attributes.getStringAttr(symbol));
-      inputAttributes.push_back(attributes.getDictionaryAttr(
-          {attributes.getNamedAttr("mlc.name", attributes.getStringAttr(info.name())),
-           attributes.getNamedAttr("mlc.symbols", attributes.getArrayAttr(symbolNames))}));
+      inputAttributes.push_back(
+          attributes.getDictionaryAttr({attributes.getNamedAttr("mlc.name", attributes.getStringAttr(info.name())),
+                                        attributes.getNamedAttr("mlc.symbols", attributes.getArrayAttr(symbolNames))}));
       names.push_back(info.name());
     } catch (const ImportError &error) {
       problems.push_back({info.name(), "input", 0, "", error.what(), error.wayOut, error.unsupported});
@@ -476,12 +501,15 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
         bool agrees = declared.shape().dim_size() == type.getRank();
         SmallVector<int64_t> sizes(type.getShape());
         for (int64_t i = 0; agrees && i < type.getRank(); ++i)
-          agrees = !declared.shape().dim(i).has_dim_value() || type.isDynamicDim(i) || declared.shape().dim(i).dim_value() == sizes[i];
+          agrees = !declared.shape().dim(i).has_dim_value() || type.isDynamicDim(i) ||
+                   declared.shape().dim(i).dim_value() == sizes[i];
         if (!agrees)
-          emitWarning(value.getLoc()) << "the model declares another shape for output '" << output.name() << "' than the computed " << type;
+          emitWarning(value.getLoc()) << "the model declares another shape for output '" << output.name()
+                                      << "' than the computed " << type;
       }
       if (declared.elem_type() && elementType(declared.elem_type()) != type.getElementType())
-        emitWarning(value.getLoc()) << "the model declares another type for output '" << output.name() << "' than the computed " << type;
+        emitWarning(value.getLoc()) << "the model declares another type for output '" << output.name()
+                                    << "' than the computed " << type;
       results.push_back(value);
       resultAttributes.push_back(b.getDictionaryAttr(b.getNamedAttr("mlc.name", b.getStringAttr(output.name()))));
     } catch (const ImportError &error) {
@@ -504,15 +532,19 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
 
 } // namespace mlc::onnximport
 
-mlir::OwningOpRef<mlir::ModuleOp> mlc::importOnnx(MLIRContext &context, StringRef path, const ImportOnnxOptions &options,
-                                                  WeightStore &weights, std::vector<ImportProblem> &problems) {
-  context.loadDialect<graph::GraphDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect, scf::SCFDialect>();
+mlir::OwningOpRef<mlir::ModuleOp> mlc::importOnnx(MLIRContext &context, StringRef path,
+                                                  const ImportOnnxOptions &options, WeightStore &weights,
+                                                  std::vector<ImportProblem> &problems) {
+  context.loadDialect<graph::GraphDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect,
+                      scf::SCFDialect>();
   // Raw data are viewed where protobuf keeps them, so the model lives as long as the weights.
   auto model = std::make_shared<onnx::ModelProto>();
   weights.keepAlive(model);
   try {
     onnximport::readModel(path, *model);
-    return onnximport::GraphImporter(context, *model, llvm::sys::path::parent_path(path).str(), options, weights, problems).run();
+    return onnximport::GraphImporter(context, *model, llvm::sys::path::parent_path(path).str(), options, weights,
+                                     problems)
+        .run();
   } catch (const onnximport::ImportError &error) {
     problems.push_back({"", "", 0, "", error.what(), error.wayOut, error.unsupported});
     return nullptr;

@@ -1,4 +1,5 @@
-//===- GraphImporter.h - nodes and names of one model -------------------------------------------------------*- C++ -*-===//
+//===- GraphImporter.h - nodes and names of one model -------------------------------------------------------*- C++
+//-*-===//
 #ifndef MLC_LIB_IMPORT_ONNX_GRAPHIMPORTER_H
 #define MLC_LIB_IMPORT_ONNX_GRAPHIMPORTER_H
 
@@ -14,8 +15,8 @@ using Scope = std::map<std::string, Value>;
 /// Walks graphs, subgraphs and model-local functions in order and keeps the names.
 class GraphImporter {
 public:
-  GraphImporter(mlir::MLIRContext &context, const onnx::ModelProto &model, std::string folder, const ImportOnnxOptions &options,
-                WeightStore &weights, std::vector<ImportProblem> &problems);
+  GraphImporter(mlir::MLIRContext &context, const onnx::ModelProto &model, std::string folder,
+                const ImportOnnxOptions &options, WeightStore &weights, std::vector<ImportProblem> &problems);
 
   mlir::OwningOpRef<mlir::ModuleOp> run();
 

@@ -1,4 +1,5 @@
-//===- ImportOnnx.h - an ONNX model becomes a module of graph ops ----------------------------------------*- C++ -*-===//
+//===- ImportOnnx.h - an ONNX model becomes a module of graph ops ----------------------------------------*- C++
+//-*-===//
 #ifndef MLC_LIB_IMPORT_ONNX_IMPORTONNX_H
 #define MLC_LIB_IMPORT_ONNX_IMPORTONNX_H
 

@@ -1,4 +1,5 @@
-//===- Indexing.cpp - gathers, scatters, TopK, cumulative sums --------------------------------------------------------------===//
+//===- Indexing.cpp - gathers, scatters, TopK, cumulative sums
+//--------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -77,17 +78,19 @@ Values topK(NodeImporter &n) {
   return n.makeAll<TopKOp>(x, dynamic, fixed, static_cast<uint64_t>(axis), !largest);
 }
 
-template <ReduceKind kind>
-Values cumulate(NodeImporter &n) {
+template <ReduceKind kind> Values cumulate(NodeImporter &n) {
   Value x = n.input(0), where = n.asScalar(n.input(1));
   bool exclusive = n.intAttr("exclusive", 0), reverse = n.intAttr("reverse", 0);
-  auto along = [&](int64_t axis) { return n.make<CumulateOp>(kind, x, static_cast<uint64_t>(axis), exclusive, reverse); };
+  auto along = [&](int64_t axis) {
+    return n.make<CumulateOp>(kind, x, static_cast<uint64_t>(axis), exclusive, reverse);
+  };
   int64_t rank = n.rank(x);
   if (std::optional<Ints> known = n.knownInts(where))
     return {along(n.axis((*known)[0], rank))};
   // The axis is known at run time: all candidates, of which one is chosen.
   Value axis = n.cast(where, n.b.getI64Type());
-  Value wrapped = n.select(n.compare(CompareDirection::lt, axis, n.scalarLike(axis, 0)), n.add(axis, n.scalarLike(axis, rank)), axis);
+  Value wrapped = n.select(n.compare(CompareDirection::lt, axis, n.scalarLike(axis, 0)),
+                           n.add(axis, n.scalarLike(axis, rank)), axis);
   Value result = along(0);
   for (int64_t i = 1; i < rank; ++i)
     result = n.select(n.compare(CompareDirection::eq, wrapped, n.scalarLike(axis, i)), along(i), result);

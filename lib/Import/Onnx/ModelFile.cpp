@@ -44,11 +44,25 @@ void readModel(llvm::StringRef path, onnx::ModelProto &model) {
 unsigned elementBytes(int32_t dataType) {
   using T = onnx::TensorProto;
   switch (dataType) {
-  case T::UINT8: case T::INT8: case T::BOOL: return 1;
-  case T::UINT16: case T::INT16: case T::FLOAT16: case T::BFLOAT16: return 2;
-  case T::FLOAT: case T::INT32: case T::UINT32: return 4;
-  case T::INT64: case T::UINT64: case T::DOUBLE: return 8;
-  default: return 0;
+  case T::UINT8:
+  case T::INT8:
+  case T::BOOL:
+    return 1;
+  case T::UINT16:
+  case T::INT16:
+  case T::FLOAT16:
+  case T::BFLOAT16:
+    return 2;
+  case T::FLOAT:
+  case T::INT32:
+  case T::UINT32:
+    return 4;
+  case T::INT64:
+  case T::UINT64:
+  case T::DOUBLE:
+    return 8;
+  default:
+    return 0;
   }
 }
 
@@ -71,13 +85,15 @@ int64_t elementCount(const onnx::TensorProto &tensor) {
 
 namespace {
 
-llvm::ArrayRef<char> externalBytes(const onnx::TensorProto &tensor, llvm::StringRef folder, WeightStore &store, uint64_t bytes) {
+llvm::ArrayRef<char> externalBytes(const onnx::TensorProto &tensor, llvm::StringRef folder, WeightStore &store,
+                                   uint64_t bytes) {
   std::string location;
   uint64_t offset = 0, length = bytes;
   for (const auto &entry : tensor.external_data()) {
     auto number = [&](uint64_t &value) {
       if (llvm::StringRef(entry.value()).getAsInteger(10, value))
-        throw ImportError("external data of '" + tensor.name() + "': expected a number for " + entry.key() + ", but got '" + entry.value() + "'");
+        throw ImportError("external data of '" + tensor.name() + "': expected a number for " + entry.key() +
+                          ", but got '" + entry.value() + "'");
     };
     if (entry.key() == "location")
       location = entry.value();
@@ -94,7 +110,8 @@ llvm::ArrayRef<char> externalBytes(const onnx::TensorProto &tensor, llvm::String
   for (auto part = llvm::sys::path::begin(location), end = llvm::sys::path::end(location); part != end; ++part)
     leaves |= *part == "..";
   llvm::sys::path::append(path, location);
-  if (!leaves && !llvm::sys::fs::real_path(path, realPath) && !llvm::sys::fs::real_path(folder.empty() ? "." : folder, realFolder)) {
+  if (!leaves && !llvm::sys::fs::real_path(path, realPath) &&
+      !llvm::sys::fs::real_path(folder.empty() ? "." : folder, realFolder)) {
     if (!realFolder.str().ends_with("/"))
       realFolder += "/";
     leaves = !realPath.str().starts_with(realFolder);
@@ -103,12 +120,15 @@ llvm::ArrayRef<char> externalBytes(const onnx::TensorProto &tensor, llvm::String
     throw ImportError("external data of '" + tensor.name() + "' are outside of the model's folder: '" + location + "'");
   auto file = store.mapFile(path);
   if (!file)
-    throw ImportError("external data of '" + tensor.name() + "': cannot read '" + path.str().str() + "': " + llvm::toString(file.takeError()));
+    throw ImportError("external data of '" + tensor.name() + "': cannot read '" + path.str().str() +
+                      "': " + llvm::toString(file.takeError()));
   if (length != bytes)
-    throw ImportError("external data of '" + tensor.name() + "': expected " + std::to_string(bytes) + " bytes, but got length " + std::to_string(length));
+    throw ImportError("external data of '" + tensor.name() + "': expected " + std::to_string(bytes) +
+                      " bytes, but got length " + std::to_string(length));
   if (offset > file->size() || bytes > file->size() - offset)
-    throw ImportError("external data of '" + tensor.name() + "': '" + location + "' is too short: expected " + std::to_string(bytes) +
-                      " bytes at offset " + std::to_string(offset) + ", but the file has " + std::to_string(file->size()));
+    throw ImportError("external data of '" + tensor.name() + "': '" + location + "' is too short: expected " +
+                      std::to_string(bytes) + " bytes at offset " + std::to_string(offset) + ", but the file has " +
+                      std::to_string(file->size()));
   return file->slice(offset, bytes);
 }
 
@@ -116,7 +136,8 @@ llvm::ArrayRef<char> externalBytes(const onnx::TensorProto &tensor, llvm::String
 template <typename T, typename Field>
 std::vector<char> decode(const onnx::TensorProto &tensor, const Field &field, int64_t count) {
   if (field.size() != count)
-    throw ImportError("tensor '" + tensor.name() + "': expected " + std::to_string(count) + " elements, but got " + std::to_string(field.size()));
+    throw ImportError("tensor '" + tensor.name() + "': expected " + std::to_string(count) + " elements, but got " +
+                      std::to_string(field.size()));
   std::vector<char> bytes(count * sizeof(T));
   for (int64_t i = 0; i < count; ++i) {
     T value = static_cast<T>(field.Get(static_cast<int>(i)));
@@ -130,31 +151,47 @@ std::vector<char> decode(const onnx::TensorProto &tensor, const Field &field, in
 llvm::ArrayRef<char> tensorBytes(const onnx::TensorProto &tensor, llvm::StringRef folder, WeightStore &store) {
   unsigned width = elementBytes(tensor.data_type());
   if (width == 0)
-    throw ImportError("tensor '" + tensor.name() + "' has the unsupported data type " + dataTypeName(tensor.data_type()), "", true);
+    throw ImportError(
+        "tensor '" + tensor.name() + "' has the unsupported data type " + dataTypeName(tensor.data_type()), "", true);
   int64_t count = elementCount(tensor);
   uint64_t bytes = static_cast<uint64_t>(count) * width;
   if (tensor.data_location() == onnx::TensorProto::EXTERNAL)
     return externalBytes(tensor, folder, store, bytes);
   if (tensor.has_raw_data()) {
     if (tensor.raw_data().size() != bytes)
-      throw ImportError("tensor '" + tensor.name() + "': expected " + std::to_string(bytes) + " bytes of raw data, but got " +
-                        std::to_string(tensor.raw_data().size()));
+      throw ImportError("tensor '" + tensor.name() + "': expected " + std::to_string(bytes) +
+                        " bytes of raw data, but got " + std::to_string(tensor.raw_data().size()));
     return {tensor.raw_data().data(), tensor.raw_data().size()};
   }
   using T = onnx::TensorProto;
   switch (tensor.data_type()) {
-  case T::FLOAT: return store.keep(decode<float>(tensor, tensor.float_data(), count));
-  case T::DOUBLE: return store.keep(decode<double>(tensor, tensor.double_data(), count));
-  case T::INT64: return store.keep(decode<int64_t>(tensor, tensor.int64_data(), count));
-  case T::UINT64: return store.keep(decode<uint64_t>(tensor, tensor.uint64_data(), count));
-  case T::UINT32: return store.keep(decode<uint32_t>(tensor, tensor.uint64_data(), count));
-  case T::INT32: return store.keep(decode<int32_t>(tensor, tensor.int32_data(), count));
-  case T::INT16: return store.keep(decode<int16_t>(tensor, tensor.int32_data(), count));
-  case T::UINT16: case T::FLOAT16: case T::BFLOAT16: return store.keep(decode<uint16_t>(tensor, tensor.int32_data(), count));
-  case T::INT8: return store.keep(decode<int8_t>(tensor, tensor.int32_data(), count));
-  case T::UINT8: return store.keep(decode<uint8_t>(tensor, tensor.int32_data(), count));
-  case T::BOOL: return store.keep(decode<bool>(tensor, tensor.int32_data(), count));
-  default: throw ImportError("tensor '" + tensor.name() + "' has the unsupported data type " + dataTypeName(tensor.data_type()), "", true);
+  case T::FLOAT:
+    return store.keep(decode<float>(tensor, tensor.float_data(), count));
+  case T::DOUBLE:
+    return store.keep(decode<double>(tensor, tensor.double_data(), count));
+  case T::INT64:
+    return store.keep(decode<int64_t>(tensor, tensor.int64_data(), count));
+  case T::UINT64:
+    return store.keep(decode<uint64_t>(tensor, tensor.uint64_data(), count));
+  case T::UINT32:
+    return store.keep(decode<uint32_t>(tensor, tensor.uint64_data(), count));
+  case T::INT32:
+    return store.keep(decode<int32_t>(tensor, tensor.int32_data(), count));
+  case T::INT16:
+    return store.keep(decode<int16_t>(tensor, tensor.int32_data(), count));
+  case T::UINT16:
+  case T::FLOAT16:
+  case T::BFLOAT16:
+    return store.keep(decode<uint16_t>(tensor, tensor.int32_data(), count));
+  case T::INT8:
+    return store.keep(decode<int8_t>(tensor, tensor.int32_data(), count));
+  case T::UINT8:
+    return store.keep(decode<uint8_t>(tensor, tensor.int32_data(), count));
+  case T::BOOL:
+    return store.keep(decode<bool>(tensor, tensor.int32_data(), count));
+  default:
+    throw ImportError(
+        "tensor '" + tensor.name() + "' has the unsupported data type " + dataTypeName(tensor.data_type()), "", true);
   }
 }
 

@@ -1,4 +1,5 @@
-//===- ModelFile.h - reading .onnx files ------------------------------------------------------------------*- C++ -*-===//
+//===- ModelFile.h - reading .onnx files ------------------------------------------------------------------*- C++
+//-*-===//
 #ifndef MLC_LIB_IMPORT_ONNX_MODELFILE_H
 #define MLC_LIB_IMPORT_ONNX_MODELFILE_H
 
@@ -12,8 +13,10 @@ namespace mlc::onnximport {
 
 /// A problem of the input. Thrown and caught inside of the importer only.
 struct ImportError final : std::runtime_error {
-  explicit ImportError(const std::string &reason, std::string wayOut = "", bool unsupported = false, std::string attribute = "")
-      : std::runtime_error(reason), wayOut(std::move(wayOut)), attribute(std::move(attribute)), unsupported(unsupported) {}
+  explicit ImportError(const std::string &reason, std::string wayOut = "", bool unsupported = false,
+                       std::string attribute = "")
+      : std::runtime_error(reason), wayOut(std::move(wayOut)), attribute(std::move(attribute)),
+        unsupported(unsupported) {}
   std::string wayOut;
   std::string attribute;
   bool unsupported;

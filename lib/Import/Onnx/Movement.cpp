@@ -1,4 +1,5 @@
-//===- Movement.cpp - Reshape and its kin, Concat, Split, Slice, Tile, Pad, depth and space -----------------------------------===//
+//===- Movement.cpp - Reshape and its kin, Concat, Split, Slice, Tile, Pad, depth and space
+//-----------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -171,7 +172,8 @@ Values expand(NodeImporter &n) {
   Shape target;
   for (size_t i = 0; i < rank; ++i) {
     Size one = n.constantSize(1);
-    Size from = i + old.size() < rank ? one : old[i + old.size() - rank], to = i + wanted.size() < rank ? one : wanted[i + wanted.size() - rank];
+    Size from = i + old.size() < rank ? one : old[i + old.size() - rank],
+         to = i + wanted.size() < rank ? one : wanted[i + wanted.size() - rank];
     FailureOr<Size> both = n.sizes.broadcast(from, to);
     if (failed(both))
       n.fail("cannot broadcast size " + Twine(*getConstant(from)) + " to " + Twine(*getConstant(to)));
@@ -208,7 +210,8 @@ Values split(NodeImporter &n) {
     // Equal parts; the last one is smaller where the size is no multiple.
     Size part = n.sizes.ceilDiv(size, n.constantSize(count)), left = size;
     if (std::optional<int64_t> known = getConstant(size); known && n.opset < 18)
-      n.require(*known % count == 0, "cannot split a size of " + Twine(*known) + " into " + Twine(count) + " equal parts");
+      n.require(*known % count == 0,
+                "cannot split a size of " + Twine(*known) + " into " + Twine(count) + " equal parts");
     for (int64_t i = 0; i < count; ++i) {
       Size here = i + 1 == count ? left : n.sizes.min(part, left);
       parts.push_back(here);
@@ -237,7 +240,9 @@ struct IndexMath final {
   Value sub(Value x, Value y) { return n.b.createOrFold<arith::SubIOp>(n.loc, x, y); }
   Value max(Value x, Value y) { return of(n.sizes.max(n.foldIndex(x), n.foldIndex(y))); }
   Value min(Value x, Value y) { return of(n.sizes.min(n.foldIndex(x), n.foldIndex(y))); }
-  Value compare(arith::CmpIPredicate predicate, Value x, Value y) { return n.b.createOrFold<arith::CmpIOp>(n.loc, predicate, x, y); }
+  Value compare(arith::CmpIPredicate predicate, Value x, Value y) {
+    return n.b.createOrFold<arith::CmpIOp>(n.loc, predicate, x, y);
+  }
   Value select(Value condition, Value x, Value y) { return n.b.createOrFold<arith::SelectOp>(n.loc, condition, x, y); }
   /// x / y rounded up, for y > 0.
   Value ceilDiv(Value x, Value y) {
@@ -250,7 +255,8 @@ struct IndexMath final {
 Shape byAxis(NodeImporter &n, ArrayRef<Size> values, ArrayRef<Size> axes, ArrayRef<Size> otherwise) {
   int64_t rank = otherwise.size();
   Shape result(otherwise);
-  n.require(values.size() == axes.size(), "expected one entry for each of the " + Twine(axes.size()) + " axes, but got " + Twine(values.size()));
+  n.require(values.size() == axes.size(),
+            "expected one entry for each of the " + Twine(axes.size()) + " axes, but got " + Twine(values.size()));
   for (auto [value, axis] : llvm::zip(values, axes)) {
     if (std::optional<int64_t> known = getConstant(axis)) {
       result[n.axis(*known, rank, "axes")] = value;
@@ -284,13 +290,15 @@ Shape axesInput(NodeImporter &n, unsigned i, Value list, int64_t rank) {
 constexpr int64_t kToTheEnd = 1000000000;
 
 /// Slices with starts and ends clamped to the axis, for steps of either sign.
-Value sliceClamped(NodeImporter &n, Value x, ArrayRef<Size> starts, ArrayRef<Size> ends, ArrayRef<Size> steps, ArrayRef<bool> touched) {
+Value sliceClamped(NodeImporter &n, Value x, ArrayRef<Size> starts, ArrayRef<Size> ends, ArrayRef<Size> steps,
+                   ArrayRef<bool> touched) {
   using P = arith::CmpIPredicate;
   IndexMath m{n};
   Shape offsets, extents, shape = n.shape(x);
   for (size_t i = 0; i < shape.size(); ++i) {
     std::optional<int64_t> knownStart = getConstant(starts[i]), knownEnd = getConstant(ends[i]);
-    bool isWhole = knownStart == 0 && getConstant(steps[i]) == 1 && (ends[i] == shape[i] || (knownEnd && *knownEnd >= kToTheEnd));
+    bool isWhole =
+        knownStart == 0 && getConstant(steps[i]) == 1 && (ends[i] == shape[i] || (knownEnd && *knownEnd >= kToTheEnd));
     if (!touched[i] || isWhole) {
       offsets.push_back(n.constantSize(0));
       extents.push_back(shape[i]);
@@ -298,7 +306,8 @@ Value sliceClamped(NodeImporter &n, Value x, ArrayRef<Size> starts, ArrayRef<Siz
     }
     if (getConstant(steps[i]) == 0)
       n.fail("expected steps that are not zero");
-    Value size = m.of(shape[i]), zero = m.of(int64_t(0)), one = m.of(int64_t(1)), minusOne = m.of(int64_t(-1)), step = m.of(steps[i]);
+    Value size = m.of(shape[i]), zero = m.of(int64_t(0)), one = m.of(int64_t(1)), minusOne = m.of(int64_t(-1)),
+          step = m.of(steps[i]);
     Value backward = m.compare(P::slt, step, zero);
     auto wrap = [&](Value value) { return m.select(m.compare(P::slt, value, zero), m.add(value, size), value); };
     // Forward: start and end in [0, size]; backward: start in [-1, size - 1], end in [-1, size - 1].
@@ -346,7 +355,8 @@ Values slice(NodeImporter &n) {
     if (std::optional<int64_t> known = getConstant(axis))
       touched[n.axis(*known, rank, "axes")] = true;
   Shape zeros(rank, n.constantSize(0)), ones(rank, n.constantSize(1)), shape = n.shape(x);
-  return {sliceClamped(n, x, byAxis(n, starts, axes, zeros), byAxis(n, ends, axes, shape), byAxis(n, steps, axes, ones), touched)};
+  return {sliceClamped(n, x, byAxis(n, starts, axes, zeros), byAxis(n, ends, axes, shape), byAxis(n, steps, axes, ones),
+                       touched)};
 }
 
 /// [r0 x s0, r1 x s1, …]: expand [1, s0, 1, s1, …], then join pairs.

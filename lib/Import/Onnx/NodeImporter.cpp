@@ -1,4 +1,5 @@
-//===- NodeImporter.cpp - what the importer of one node works with --------------------------------------------------===//
+//===- NodeImporter.cpp - what the importer of one node works with
+//--------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "lib/Import/Onnx/GraphImporter.h"
@@ -14,7 +15,8 @@ using namespace mlir;
 
 namespace mlc::onnximport {
 
-NodeImporter::NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, OpBuilder &builder, Location loc)
+NodeImporter::NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, OpBuilder &builder,
+                           Location loc)
     : graph(graph), node(node), opset(opset), b(builder), loc(loc), sizes(builder, loc) {
   sizes.useKnown(&graph.shapes);
 }
@@ -33,7 +35,9 @@ Values NodeImporter::inputs() {
   return values;
 }
 
-std::optional<int64_t> NodeImporter::declaredRank(unsigned output) const { return graph.declaredRank(node.output(output)); }
+std::optional<int64_t> NodeImporter::declaredRank(unsigned output) const {
+  return graph.declaredRank(node.output(output));
+}
 
 const onnx::AttributeProto *NodeImporter::attr(StringRef name) {
   read.insert(name.str());
@@ -44,7 +48,9 @@ const onnx::AttributeProto *NodeImporter::attr(StringRef name) {
 }
 
 namespace {
-const char *kindName(onnx::AttributeProto::AttributeType kind) { return onnx::AttributeProto::AttributeType_Name(kind).c_str(); }
+const char *kindName(onnx::AttributeProto::AttributeType kind) {
+  return onnx::AttributeProto::AttributeType_Name(kind).c_str();
+}
 } // namespace
 
 #define MLC_EXPECT(ATTRIBUTE, KIND)                                                                                    \
@@ -91,7 +97,9 @@ int64_t NodeImporter::axis(int64_t value, int64_t rank, StringRef what) {
   return value < 0 ? value + rank : value;
 }
 
-void NodeImporter::fail(const Twine &reason, StringRef attribute) { throw ImportError(reason.str(), "", false, attribute.str()); }
+void NodeImporter::fail(const Twine &reason, StringRef attribute) {
+  throw ImportError(reason.str(), "", false, attribute.str());
+}
 void NodeImporter::unsupported(const Twine &reason, StringRef wayOut, StringRef attribute) {
   throw ImportError(reason.str(), wayOut.str(), true, attribute.str());
 }
@@ -114,8 +122,9 @@ Values NodeImporter::finish(Operation *op) {
   });
   auto inferable = cast<InferTypeOpInterface>(op);
   SmallVector<Type> types;
-  bool fits = succeeded(inferable.inferReturnTypes(b.getContext(), op->getLoc(), op->getOperands(), op->getDiscardableAttrDictionary(),
-                                                   op->getPropertiesStorage(), op->getRegions(), types));
+  bool fits = succeeded(inferable.inferReturnTypes(b.getContext(), op->getLoc(), op->getOperands(),
+                                                   op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
+                                                   op->getRegions(), types));
   if (fits) {
     for (auto [result, type] : llvm::zip(op->getResults(), types)) {
       auto shaped = cast<RankedTensorType>(type);
@@ -169,7 +178,8 @@ Values NodeImporter::finish(Operation *op) {
 Value NodeImporter::constant(DenseElementsAttr value) { return graph::ConstantOp::create(b, loc, value).getResult(); }
 
 Value NodeImporter::ints(ArrayRef<int64_t> values) {
-  return constant(DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), values));
+  return constant(
+      DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), values));
 }
 
 Value NodeImporter::scalar(Type element, double value) { return graph::buildScalarConstant(b, loc, element, value); }
@@ -182,7 +192,8 @@ Value NodeImporter::fromSizes(ArrayRef<Size> values) {
   SmallVector<Value> elements;
   for (Size size : values)
     elements.push_back(b.createOrFold<arith::IndexCastOp>(loc, b.getI64Type(), sizes.value(size)));
-  return tensor::FromElementsOp::create(b, loc, RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), elements);
+  return tensor::FromElementsOp::create(
+      b, loc, RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), elements);
 }
 
 Value NodeImporter::fromSize(Size size, Type element) {
@@ -225,7 +236,8 @@ Value NodeImporter::transpose(Value value, ArrayRef<int64_t> permutation) {
 
 Value NodeImporter::slice(Value value, ArrayRef<Size> offsets, ArrayRef<Size> sizes, ArrayRef<Size> steps) {
   Split offset(offsets), size(sizes), step(steps);
-  return make<graph::SliceOp>(value, offset.values, size.values, step.values, offset.statics, size.statics, step.statics);
+  return make<graph::SliceOp>(value, offset.values, size.values, step.values, offset.statics, size.statics,
+                              step.statics);
 }
 
 Value NodeImporter::sliceAxis(Value value, int64_t axis, Size start, Size size) {
@@ -292,8 +304,8 @@ Shape NodeImporter::sizesUpTo(Value value, StringRef what, int64_t count, int64_
   RankedTensorType valueType = type(value);
   if (valueType.getRank() == 1 && valueType.isDynamicDim(0)) {
     Size missing = sizes.sub(constantSize(count), shape(value)[0]), none = constantSize(0);
-    value = pad(graph::PadMode::constant, value, scalarLike(value, static_cast<double>(otherwise)), atFront ? missing : none,
-                atFront ? none : missing);
+    value = pad(graph::PadMode::constant, value, scalarLike(value, static_cast<double>(otherwise)),
+                atFront ? missing : none, atFront ? none : missing);
   }
   return sizesFrom(value, what, count);
 }
@@ -309,7 +321,8 @@ Value NodeImporter::axisMask(Value axes, int64_t rank) {
   Value wide = cast(axes, i64), places = iota(0, {constantSize(rank), constantSize(1)}, i64);
   if (NodeImporter::rank(wide) == 0)
     wide = unsqueeze(wide, 0);
-  Value wrapped = select(compare(graph::CompareDirection::lt, wide, scalar(i64, 0)), add(wide, scalar(i64, rank)), wide);
+  Value wrapped =
+      select(compare(graph::CompareDirection::lt, wide, scalar(i64, 0)), add(wide, scalar(i64, rank)), wide);
   Value same = compare(graph::CompareDirection::eq, places, unsqueeze(wrapped, 0));
   return reduce(graph::ReduceKind::max, same, 1, false);
 }

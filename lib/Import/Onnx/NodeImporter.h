@@ -1,8 +1,9 @@
-//===- NodeImporter.h - what the importer of one node works with -------------------------------------------*- C++ -*-===//
+//===- NodeImporter.h - what the importer of one node works with -------------------------------------------*- C++
+//-*-===//
 //
 // Every operator has an importer: a function of a NodeImporter that reads inputs and attributes and makes graph ops.
-// Problems of the model are thrown as ImportError and caught by the graph importer, which goes on with the next node. Ops
-// on shapes fold as they are made, so that Shape → Gather → Concat → Reshape leaves sizes behind and no tensors.
+// Problems of the model are thrown as ImportError and caught by the graph importer, which goes on with the next node.
+// Ops on shapes fold as they are made, so that Shape → Gather → Concat → Reshape leaves sizes behind and no tensors.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_LIB_IMPORT_ONNX_NODEIMPORTER_H
@@ -31,7 +32,8 @@ class GraphImporter;
 /// One node while it is imported.
 class NodeImporter {
 public:
-  NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, mlir::OpBuilder &builder, mlir::Location loc);
+  NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, mlir::OpBuilder &builder,
+               mlir::Location loc);
 
   GraphImporter &graph;
   const onnx::NodeProto &node;
@@ -83,14 +85,12 @@ public:
   Type elementType(int64_t dataType);
 
   // -- Making ops. Result types are inferred; a shape that does not fit is the model's fault.
-  template <typename Op, typename... Args>
-  Values makeAll(Args &&...args) {
+  template <typename Op, typename... Args> Values makeAll(Args &&...args) {
     unsigned count = Op::template hasTrait<mlir::OpTrait::OneResult>() ? 1 : 2;
     llvm::SmallVector<Type> unknown(count, RankedTensorType::get({}, b.getI1Type()));
     return finish(Op::create(b, loc, mlir::TypeRange(unknown), std::forward<Args>(args)...));
   }
-  template <typename Op, typename... Args>
-  Value make(Args &&...args) {
+  template <typename Op, typename... Args> Value make(Args &&...args) {
     return makeAll<Op>(std::forward<Args>(args)...)[0];
   }
 

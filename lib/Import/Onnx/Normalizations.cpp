@@ -1,4 +1,5 @@
-//===- Normalizations.cpp - Batch, Instance, Layer, Group, RMS, Lp and LR normalization ------------------------------------------===//
+//===- Normalizations.cpp - Batch, Instance, Layer, Group, RMS, Lp and LR normalization
+//------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include <cmath>
@@ -102,7 +103,8 @@ Values layerNorm(NodeImporter &n) {
 Values rmsNorm(NodeImporter &n) {
   Value x = n.input(0);
   checkStash(n, "stash_type");
-  Value y = normalize(n, x, n.axis(n.intAttr("axis", -1), n.rank(x)), n.floatAttr("epsilon", 1e-5), /*uncentered=*/true);
+  Value y =
+      normalize(n, x, n.axis(n.intAttr("axis", -1), n.rank(x)), n.floatAttr("epsilon", 1e-5), /*uncentered=*/true);
   return {n.mul(y, n.input(1))};
 }
 

@@ -1,4 +1,5 @@
-//===- Reductions.cpp - Reduce*, ArgMax, ArgMin --------------------------------------------------------------------------------===//
+//===- Reductions.cpp - Reduce*, ArgMax, ArgMin
+//--------------------------------------------------------------------------------===//
 //
 // Axes may be an attribute, a constant or a value known only at run time; the last become a mask, one boolean an axis.
 //
@@ -114,8 +115,7 @@ Value countOf(NodeImporter &n, Value x, const Axes &axes) {
 
 enum class Form { plain, mean, l1, l2, sumSquare, logSum, logSumExp };
 
-template <ReduceKind kind, Form form, int64_t sinceInput>
-Values reduce(NodeImporter &n) {
+template <ReduceKind kind, Form form, int64_t sinceInput> Values reduce(NodeImporter &n) {
   Value x = n.input(0);
   Axes axes = axesOf(n, x, sinceInput);
   Value y;
@@ -156,8 +156,7 @@ Values reduce(NodeImporter &n) {
   return {finish(n, y, axes)};
 }
 
-template <ReduceKind kind>
-Values argReduce(NodeImporter &n) {
+template <ReduceKind kind> Values argReduce(NodeImporter &n) {
   Value x = n.input(0);
   int64_t axis = n.axis(n.intAttr("axis", 0), n.rank(x));
   bool keepDims = n.intAttr("keepdims", 1), last = n.opset >= 12 && n.intAttr("select_last_index", 0);

@@ -1,9 +1,12 @@
-//===- Registry.cpp - importers by operator and version ---------------------------------------------------------------===//
+//===- Registry.cpp - importers by operator and version
+//---------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 namespace mlc::onnximport {
 
-void Registry::add(llvm::StringRef op, int64_t since, ImportFunction function) { functions[op.str()][since] = function; }
+void Registry::add(llvm::StringRef op, int64_t since, ImportFunction function) {
+  functions[op.str()][since] = function;
+}
 
 ImportFunction Registry::find(llvm::StringRef op, int64_t opset) const {
   auto versions = functions.find(op.str());

@@ -1,4 +1,5 @@
-//===- Resize.cpp - Resize and Upsample ------------------------------------------------------------------------------------------===//
+//===- Resize.cpp - Resize and Upsample
+//------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -19,12 +20,17 @@ struct Request final {
 };
 
 /// Elements of a rank-1 tensor of f64, each a tensor of rank 1.
-Value elementOf(NodeImporter &n, Value list, int64_t i) { return n.sliceAxis(list, 0, n.constantSize(i), n.constantSize(1)); }
+Value elementOf(NodeImporter &n, Value list, int64_t i) {
+  return n.sliceAxis(list, 0, n.constantSize(i), n.constantSize(1));
+}
 
-bool isEmpty(NodeImporter &n, Value value) { return n.type(value).hasStaticShape() && n.type(value).getNumElements() == 0; }
+bool isEmpty(NodeImporter &n, Value value) {
+  return n.type(value).hasStaticShape() && n.type(value).getNumElements() == 0;
+}
 
 Value f64s(NodeImporter &n, ArrayRef<double> values) {
-  return n.constant(DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, n.b.getF64Type()), values));
+  return n.constant(
+      DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, n.b.getF64Type()), values));
 }
 
 /// The values of a constant float tensor.
@@ -40,13 +46,13 @@ std::optional<SmallVector<double>> knownFloats(NodeImporter &n, Value value) {
   });
 }
 
-Value make(NodeImporter &n, ResizeMode mode, Value x, const Request &request, CoordinateMode coordinates, NearestMode nearest,
-           double cubic, double extrapolation, bool antialias, bool excludeOutside) {
+Value make(NodeImporter &n, ResizeMode mode, Value x, const Request &request, CoordinateMode coordinates,
+           NearestMode nearest, double cubic, double extrapolation, bool antialias, bool excludeOutside) {
   SmallVector<Value> dynamic;
   SmallVector<int64_t> fixed;
   dispatchIndexOpFoldResults(request.sizes, dynamic, fixed);
-  return n.make<ResizeOp>(mode, x, request.scales, request.roi, dynamic, fixed, coordinates, nearest, llvm::APFloat(cubic),
-                          llvm::APFloat(extrapolation), antialias, excludeOutside);
+  return n.make<ResizeOp>(mode, x, request.scales, request.roi, dynamic, fixed, coordinates, nearest,
+                          llvm::APFloat(cubic), llvm::APFloat(extrapolation), antialias, excludeOutside);
 }
 
 /// floor(size * scale), for every axis
@@ -76,7 +82,8 @@ void sizesFromScales(NodeImporter &n, Value x, Value scales, ArrayRef<int64_t> a
 }
 
 /// Scales as wanted / size; the aspect-ratio policies choose one scale for all axes.
-void scalesFromSizes(NodeImporter &n, Value x, ArrayRef<Size> wanted, ArrayRef<int64_t> axes, StringRef policy, Request &request) {
+void scalesFromSizes(NodeImporter &n, Value x, ArrayRef<Size> wanted, ArrayRef<int64_t> axes, StringRef policy,
+                     Request &request) {
   Shape shape = n.shape(x);
   request.sizes = shape;
   Type f64 = n.b.getF64Type();
@@ -100,7 +107,8 @@ void scalesFromSizes(NodeImporter &n, Value x, ArrayRef<Size> wanted, ArrayRef<i
         chosen = larger ? std::max(chosen, all[axis]) : std::min(chosen, all[axis]);
       for (int64_t axis : axes) {
         all[axis] = chosen;
-        request.sizes[axis] = n.constantSize(static_cast<int64_t>(std::floor(chosen * *getConstant(shape[axis]) + 0.5)));
+        request.sizes[axis] =
+            n.constantSize(static_cast<int64_t>(std::floor(chosen * *getConstant(shape[axis]) + 0.5)));
       }
     } else {
       Value chosen = parts[axes[0]];
@@ -126,7 +134,8 @@ Values resize(NodeImporter &n) {
     n.fail("expected nearest, linear or cubic, but got '" + modeName + "'", "mode");
   std::string coordinateName = old ? "asymmetric" : n.stringAttr("coordinate_transformation_mode", "half_pixel");
   if (coordinateName == "tf_half_pixel_for_nn")
-    n.unsupported("unsupported coordinate transformation of opset 11", "convert the model to opset 13", "coordinate_transformation_mode");
+    n.unsupported("unsupported coordinate transformation of opset 11", "convert the model to opset 13",
+                  "coordinate_transformation_mode");
   std::optional<CoordinateMode> coordinates = symbolizeCoordinateMode(coordinateName);
   if (!coordinates)
     n.fail("unknown coordinate transformation '" + coordinateName + "'", "coordinate_transformation_mode");

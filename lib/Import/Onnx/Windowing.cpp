@@ -1,4 +1,5 @@
-//===- Windowing.cpp - the attributes that convolutions and pools share ----------------------------------------------------===//
+//===- Windowing.cpp - the attributes that convolutions and pools share
+//----------------------------------------------------===//
 #include "lib/Import/Onnx/Windowing.h"
 
 namespace mlc::onnximport {
@@ -38,7 +39,8 @@ Windowing::Windowing(NodeImporter &n, llvm::ArrayRef<Size> inputSpatial, llvm::A
     }
     // total = max(0, (ceil(x / stride) - 1) * stride + reach - x)
     graph::SizeBuilder &s = n.sizes;
-    Size stride = n.constantSize(strides[i]), x = inputSpatial[i], reach = n.constantSize((kernel[i] - 1) * dilations[i] + 1);
+    Size stride = n.constantSize(strides[i]), x = inputSpatial[i],
+         reach = n.constantSize((kernel[i] - 1) * dilations[i] + 1);
     Size total = n.constantSize(std::max<int64_t>(0, (kernel[i] - 1) * dilations[i]));
     if (strides[i] != 1) {
       Size last = s.mul(s.sub(s.ceilDiv(x, stride), n.constantSize(1)), stride);

@@ -1,4 +1,5 @@
-//===- Windowing.h - the attributes that convolutions and pools share ---------------------------------------*- C++ -*-===//
+//===- Windowing.h - the attributes that convolutions and pools share ---------------------------------------*- C++
+//-*-===//
 #ifndef MLC_LIB_IMPORT_ONNX_WINDOWING_H
 #define MLC_LIB_IMPORT_ONNX_WINDOWING_H
 

@@ -1,4 +1,5 @@
-//===- Windows.cpp - pooling ------------------------------------------------------------------------------------------------------===//
+//===- Windows.cpp - pooling
+//------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/Windowing.h"
 
 #include <limits>
@@ -59,7 +60,9 @@ Values averagePool(NodeImporter &n) {
   if (includePad)
     return {n.make<PoolOp>(PoolKind::average, x, w.kernel, w.strides, pads, w.dilations, ceil, true)};
   poolPads(n, w, ones, n.scalarLike(x, 0));
-  auto sum = [&](Value value) { return n.make<PoolOp>(PoolKind::sum, value, w.kernel, w.strides, pads, w.dilations, ceil, false); };
+  auto sum = [&](Value value) {
+    return n.make<PoolOp>(PoolKind::sum, value, w.kernel, w.strides, pads, w.dilations, ceil, false);
+  };
   return {n.div(sum(x), sum(ones))};
 }
 

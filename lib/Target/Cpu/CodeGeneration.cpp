@@ -1,4 +1,5 @@
-//===- CodeGeneration.cpp - LLVM's optimiser and code generator ---------------------------------------------------------------===//
+//===- CodeGeneration.cpp - LLVM's optimiser and code generator
+//---------------------------------------------------------------===//
 #include "lib/Target/Cpu/CpuTarget.h"
 
 #include "llvm/IR/LegacyPassManager.h"
@@ -44,8 +45,8 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const CpuTargetOpti
   TargetOptions targetOptions;
   if (options.optLevel > 0)
     targetOptions.AllowFPOpFusion = FPOpFusion::Fast; // a * b + c in one rounding
-  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(triple, cpu, features, targetOptions, Reloc::PIC_, std::nullopt,
-                                                                     levels[std::min(options.optLevel, 3u)]));
+  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
+      triple, cpu, features, targetOptions, Reloc::PIC_, std::nullopt, levels[std::min(options.optLevel, 3u)]));
   if (!machine)
     return createStringError("cannot generate code for " + triple.str());
   return machine;
@@ -75,9 +76,11 @@ void optimizeModule(Module &module, TargetMachine &machine, unsigned optLevel) {
   passes.registerFunctionAnalyses(functions);
   passes.registerLoopAnalyses(loops);
   passes.crossRegisterProxies(loops, functions, components, modules);
-  static const OptimizationLevel levels[] = {OptimizationLevel::O0, OptimizationLevel::O1, OptimizationLevel::O2, OptimizationLevel::O3};
+  static const OptimizationLevel levels[] = {OptimizationLevel::O0, OptimizationLevel::O1, OptimizationLevel::O2,
+                                             OptimizationLevel::O3};
   OptimizationLevel level = levels[std::min(optLevel, 3u)];
-  ModulePassManager manager = optLevel == 0 ? passes.buildO0DefaultPipeline(level) : passes.buildPerModuleDefaultPipeline(level);
+  ModulePassManager manager =
+      optLevel == 0 ? passes.buildO0DefaultPipeline(level) : passes.buildPerModuleDefaultPipeline(level);
   manager.run(module, modules);
 }
 

@@ -1,7 +1,8 @@
-//===- CpuTarget.h - from an LLVM module to a native artifact --------------------------------------------------*- C++ -*-===//
+//===- CpuTarget.h - from an LLVM module to a native artifact --------------------------------------------------*- C++
+//-*-===//
 //
-// In process: LLVM optimises and generates code, LLD links. Nothing is shelled out to, and files appear under their names
-// only when they are complete.
+// In process: LLVM optimises and generates code, LLD links. Nothing is shelled out to, and files appear under their
+// names only when they are complete.
 //
 //===------------------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_LIB_TARGET_CPU_CPUTARGET_H
@@ -34,13 +35,15 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const C
 /// Adds what the outside calls to a module that has the function `<name>` from frames: the descriptor, `<name>_create`,
 /// `_run`, `_destroy`, `_api`. With `libraryApi`, MLC_LIBRARY_API_SYMBOL too, which a program may hold only once.
 /// `externalWeights` is the name of a file beside the library, or empty for weights in the artifact.
-void emitModelInterface(llvm::Module &module, const ModelSignature &signature, bool libraryApi, llvm::StringRef externalWeights);
+void emitModelInterface(llvm::Module &module, const ModelSignature &signature, bool libraryApi,
+                        llvm::StringRef externalWeights);
 
 /// Sets the target and runs LLVM's pipeline of `optLevel`.
 void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel);
 
 /// Writes assembly or an object.
-llvm::Error emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType kind, llvm::raw_pwrite_stream &out);
+llvm::Error emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType kind,
+                     llvm::raw_pwrite_stream &out);
 
 /// Weights at their places in the blob, ordered, and the size of the whole.
 struct WeightBlob {
@@ -52,13 +55,16 @@ struct WeightBlob {
 llvm::Error writeWeights(const WeightBlob &blob, llvm::raw_ostream &out);
 
 /// Writes an ELF object that holds the blob under the hidden symbol `<name>_weights`, streamed, without a copy.
-llvm::Error writeWeightsObject(const WeightBlob &blob, llvm::StringRef name, llvm::StringRef triple, llvm::raw_ostream &out);
+llvm::Error writeWeightsObject(const WeightBlob &blob, llvm::StringRef name, llvm::StringRef triple,
+                               llvm::raw_ostream &out);
 
 /// Links objects with the runtime into a shared library that needs libc and libm. `exports` stay visible.
-llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects, llvm::StringRef runtime, llvm::StringRef soname, llvm::StringRef output);
+llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects, llvm::StringRef runtime, llvm::StringRef soname,
+                              llvm::StringRef output);
 
 /// Puts objects and the runtime into one archive; only what is not hidden stays visible, so that several fit a program.
-llvm::Error linkArchive(llvm::ArrayRef<std::string> objects, llvm::ArrayRef<std::string> alone, llvm::StringRef runtime, llvm::StringRef output);
+llvm::Error linkArchive(llvm::ArrayRef<std::string> objects, llvm::ArrayRef<std::string> alone, llvm::StringRef runtime,
+                        llvm::StringRef output);
 
 /// The runtime archive for linking, found beside the running program; fails where it is not.
 llvm::Expected<std::string> findRuntime(llvm::StringRef program);

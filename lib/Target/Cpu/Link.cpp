@@ -1,4 +1,5 @@
-//===- Link.cpp - objects become libraries ------------------------------------------------------------------------------------------===//
+//===- Link.cpp - objects become libraries
+//------------------------------------------------------------------------------------------===//
 #include "lib/Target/Cpu/CpuTarget.h"
 
 #include "lld/Common/Driver.h"
@@ -38,8 +39,8 @@ Error link(ArrayRef<std::string> arguments) {
 Expected<std::string> systemLibrary(StringRef name) {
   std::string triple = sys::getDefaultTargetTriple();
   std::string multiarch = Triple(triple).getArchName().str() + "-linux-gnu";
-  for (const std::string &folder : {"/lib/" + multiarch, "/usr/lib/" + multiarch, std::string("/lib64"), std::string("/usr/lib64"),
-                                    std::string("/lib"), std::string("/usr/lib")}) {
+  for (const std::string &folder : {"/lib/" + multiarch, "/usr/lib/" + multiarch, std::string("/lib64"),
+                                    std::string("/usr/lib64"), std::string("/lib"), std::string("/usr/lib")}) {
     SmallString<128> path(folder);
     sys::path::append(path, name);
     if (sys::fs::exists(path))
@@ -51,8 +52,9 @@ Expected<std::string> systemLibrary(StringRef name) {
 } // namespace
 
 Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, StringRef soname, StringRef output) {
-  std::vector<std::string> arguments{"ld.lld", "-shared", "--gc-sections", "--build-id=sha1", "-z", "relro", "-z", "noexecstack",
-                                     "--no-undefined", "--hash-style=gnu", "-soname", soname.str(), "-o", output.str()};
+  std::vector<std::string> arguments{
+      "ld.lld",      "-shared",        "--gc-sections",    "--build-id=sha1", "-z",         "relro", "-z",
+      "noexecstack", "--no-undefined", "--hash-style=gnu", "-soname",         soname.str(), "-o",    output.str()};
   arguments.insert(arguments.end(), objects.begin(), objects.end());
   arguments.push_back(runtime.str());
   // The names of the runtime are hidden already; this keeps those of other archives in.
@@ -79,7 +81,8 @@ Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, St
   if (Error error = link(arguments))
     return error;
 
-  // Hidden names of the runtime become local, so that every archive has its own; those of weights must stay to be found.
+  // Hidden names of the runtime become local, so that every archive has its own; those of weights must stay to be
+  // found.
   auto buffer = MemoryBuffer::getFile(joined);
   if (!buffer)
     return createStringError(buffer.getError(), "cannot read the linked object");
@@ -103,7 +106,8 @@ Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, St
     member->MemberName = "weights.o";
     members.push_back(std::move(*member));
   }
-  return writeArchive(output, members, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false);
+  return writeArchive(output, members, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU, /*Deterministic=*/true,
+                      /*Thin=*/false);
 }
 
 Expected<std::string> findRuntime(StringRef program) {

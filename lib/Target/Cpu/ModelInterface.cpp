@@ -1,4 +1,5 @@
-//===- ModelInterface.cpp - the descriptor of a model and the functions that it exports -----------------------------------------===//
+//===- ModelInterface.cpp - the descriptor of a model and the functions that it exports
+//-----------------------------------------===//
 //
 // Structs as in mlc/abi.h and mlc/runtime.h, written as constants; functions that pack their arguments into arrays and
 // call the runtime. mlc_status travels in two registers: {i32, ptr}.
@@ -31,7 +32,8 @@ struct InterfaceWriter final {
   Constant *small(uint64_t value) { return ConstantInt::get(i32, value); }
 
   Constant *global(Constant *value, const Twine &name = "") {
-    auto *variable = new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value, name);
+    auto *variable =
+        new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value, name);
     variable->setAlignment(Align(8));
     return variable;
   }
@@ -40,9 +42,12 @@ struct InterfaceWriter final {
   Constant *tensors(ArrayRef<TensorSignature> infos) {
     std::vector<Constant *> all;
     for (const TensorSignature &info : infos) {
-      Constant *sizes = global(ConstantDataArray::get(context, ArrayRef<uint64_t>(reinterpret_cast<const uint64_t *>(info.sizes.data()), info.sizes.size())));
-      Constant *symbols = global(ConstantDataArray::get(context, ArrayRef<uint32_t>(reinterpret_cast<const uint32_t *>(info.symbols.data()), info.symbols.size())));
-      all.push_back(ConstantStruct::getAnon({text(info.name), sizes, symbols, small(info.dtype), small(info.sizes.size())}));
+      Constant *sizes = global(ConstantDataArray::get(
+          context, ArrayRef<uint64_t>(reinterpret_cast<const uint64_t *>(info.sizes.data()), info.sizes.size())));
+      Constant *symbols = global(ConstantDataArray::get(
+          context, ArrayRef<uint32_t>(reinterpret_cast<const uint32_t *>(info.symbols.data()), info.symbols.size())));
+      all.push_back(
+          ConstantStruct::getAnon({text(info.name), sizes, symbols, small(info.dtype), small(info.sizes.size())}));
     }
     if (all.empty())
       return ConstantPointerNull::get(pointer);
@@ -59,7 +64,6 @@ struct InterfaceWriter final {
     return Function::Create(FunctionType::get(result, arguments, false), GlobalValue::ExternalLinkage, name, module);
   }
 };
-
 
 } // namespace
 
@@ -84,22 +88,27 @@ void emitModelInterface(Module &module, const ModelSignature &signature, bool li
   for (const std::string &symbol : signature.symbols)
     symbols.push_back(w.text(symbol));
   Constant *symbolTable = w.global(ConstantArray::get(ArrayType::get(w.pointer, symbols.size()), symbols));
-  Constant *api = w.global(ConstantStruct::getAnon({
-      w.small(MLC_API_VERSION), w.small(sizeof(mlc_api)), w.text(name), w.text(signature.metadata), w.tensors(signature.inputs),
-      w.tensors(signature.outputs), symbolTable, w.small(signature.inputs.size()), w.small(signature.outputs.size()),
-      w.small(symbols.size()), w.small(0), create, rtRun, destroy}), name + "_description");
+  Constant *api = w.global(
+      ConstantStruct::getAnon({w.small(MLC_API_VERSION), w.small(sizeof(mlc_api)), w.text(name),
+                               w.text(signature.metadata), w.tensors(signature.inputs), w.tensors(signature.outputs),
+                               symbolTable, w.small(signature.inputs.size()), w.small(signature.outputs.size()),
+                               w.small(symbols.size()), w.small(0), create, rtRun, destroy}),
+      name + "_description");
 
   Constant *weights = ConstantPointerNull::get(w.pointer), *file = ConstantPointerNull::get(w.pointer);
   if (!externalWeights.empty()) {
     file = w.text(externalWeights);
   } else if (signature.weightsBytes) {
-    auto *blob = new GlobalVariable(module, Type::getInt8Ty(w.context), /*isConstant=*/true, GlobalValue::ExternalLinkage, nullptr, name + "_weights");
+    auto *blob = new GlobalVariable(module, Type::getInt8Ty(w.context), /*isConstant=*/true,
+                                    GlobalValue::ExternalLinkage, nullptr, name + "_weights");
     blob->setVisibility(GlobalValue::HiddenVisibility);
     blob->setCodeModel(CodeModel::Large);
     weights = blob;
   }
-  Constant *info = w.global(ConstantStruct::getAnon({w.small(MLC_ABI_VERSION), w.small(sizeof(mlc_model_info)), api,
-                                                     w.number(signature.arenaBytes), weights, w.number(signature.weightsBytes), file, entry}), name + "_info");
+  Constant *info = w.global(
+      ConstantStruct::getAnon({w.small(MLC_ABI_VERSION), w.small(sizeof(mlc_model_info)), api,
+                               w.number(signature.arenaBytes), weights, w.number(signature.weightsBytes), file, entry}),
+      name + "_info");
 
   IRBuilder<> b(BasicBlock::Create(w.context, "", create));
   b.CreateRet(b.CreateCall(rtCreate, {info, create->getArg(0), create->getArg(1)}));

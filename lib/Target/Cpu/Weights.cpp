@@ -1,4 +1,5 @@
-//===- Weights.cpp - the blob of weights as a file and as an ELF object ----------------------------------------------------------===//
+//===- Weights.cpp - the blob of weights as a file and as an ELF object
+//----------------------------------------------------------===//
 //
 // The object is written by hand, so that gigabytes stream from the mapped model into the file: headers, one read-only
 // section (large, so that code keeps its short addresses), one symbol.
@@ -73,8 +74,8 @@ Error writeWeightsObject(const WeightBlob &blob, StringRef name, StringRef tripl
   write(symbol);
   out << strings << sections;
   padTo(headersAt);
-  auto section = [&](uint32_t nameOffset, uint32_t type, uint64_t sectionFlags, uint64_t offset, uint64_t size, uint32_t link, uint32_t info,
-                     uint64_t alignment, uint64_t entry) {
+  auto section = [&](uint32_t nameOffset, uint32_t type, uint64_t sectionFlags, uint64_t offset, uint64_t size,
+                     uint32_t link, uint32_t info, uint64_t alignment, uint64_t entry) {
     ELF::Elf64_Shdr s = {};
     s.sh_name = nameOffset;
     s.sh_type = type;
@@ -89,7 +90,8 @@ Error writeWeightsObject(const WeightBlob &blob, StringRef name, StringRef tripl
   };
   section(0, ELF::SHT_NULL, 0, 0, 0, 0, 0, 0, 0);
   section(nameAt(".lrodata"), ELF::SHT_PROGBITS, flags, dataAt, blob.bytes, 0, 0, 64, 0);
-  section(nameAt(".symtab"), ELF::SHT_SYMTAB, 0, symbolsAt, 2 * sizeof(ELF::Elf64_Sym), 3, 1, 8, sizeof(ELF::Elf64_Sym));
+  section(nameAt(".symtab"), ELF::SHT_SYMTAB, 0, symbolsAt, 2 * sizeof(ELF::Elf64_Sym), 3, 1, 8,
+          sizeof(ELF::Elf64_Sym));
   section(nameAt(".strtab"), ELF::SHT_STRTAB, 0, stringsAt, strings.size(), 0, 0, 1, 0);
   section(nameAt(".strtab"), ELF::SHT_STRTAB, 0, namesAt, sections.size(), 0, 0, 1, 0);
   section(nameAt(".note"), ELF::SHT_PROGBITS, 0, namesAt, 0, 0, 0, 1, 0);

@@ -46,7 +46,8 @@ struct LowerMatMul final : GraphPattern<MatMulOp> {
     ArrayRef<Size> shape = shapeOf(op), lhsShape = shapeOf(op.getLhs()), rhsShape = shapeOf(op.getRhs());
     Size inner = lhsShape.back(), other = rhsShape[rhsShape.size() - 2];
     if (inner != other && !(getConstant(inner) && getConstant(other)))
-      lower.check(arith::CmpIOp::create(rewriter, op.getLoc(), arith::CmpIPredicate::eq, lower.index(inner), lower.index(other)),
+      lower.check(arith::CmpIOp::create(rewriter, op.getLoc(), arith::CmpIPredicate::eq, lower.index(inner),
+                                        lower.index(other)),
                   "the inner sizes of the matrices differ");
     // The batch axes broadcast; the matrix axes are what they are.
     auto align = [&](Value operand, ArrayRef<Size> own) {
@@ -106,34 +107,35 @@ Value spread(Lowering &lower, Value input, ArrayRef<Size> inputShape, ArrayRef<S
     lows.push_back(lower.index(low[i]));
     limits.push_back(lower.index(inputShape[2 + i]));
   }
-  return lower.compute(type.clone(getStaticSizes(shape)), shape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
-    SmallVector<Value> from(indices);
-    Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-    for (size_t i = 0; i < strides.size(); ++i) {
-      Value place = arith::SubIOp::create(b, loc, indices[2 + i], lows[i]);
-      if (strides[i] != 1) {
-        Value step = arith::ConstantIndexOp::create(b, loc, strides[i]);
-        Value none = arith::ConstantIndexOp::create(b, loc, 0);
-        Value rest = arith::RemSIOp::create(b, loc, place, step);
-        inside = arith::AndIOp::create(b, loc, inside,
-                                       Value(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rest, none)));
-        place = arith::DivSIOp::create(b, loc, place, step);
-        // A negative place above -step divides to 0.
-        Value original = arith::SubIOp::create(b, loc, indices[2 + i], lows[i]);
-        inside = arith::AndIOp::create(b, loc, inside,
-                                       Value(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, original, none)));
-      }
-      inside = arith::AndIOp::create(b, loc, inside, isInside(b, loc, place, limits[i]));
-      from[2 + i] = place;
-    }
-    auto branch = scf::IfOp::create(
-        b, loc, inside,
-        [&](OpBuilder &b, Location loc) {
-          scf::YieldOp::create(b, loc, Value(tensor::ExtractOp::create(b, loc, input, from)));
-        },
-        [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, zero); });
-    return branch.getResult(0);
-  });
+  return lower.compute(
+      type.clone(getStaticSizes(shape)), shape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+        SmallVector<Value> from(indices);
+        Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+        for (size_t i = 0; i < strides.size(); ++i) {
+          Value place = arith::SubIOp::create(b, loc, indices[2 + i], lows[i]);
+          if (strides[i] != 1) {
+            Value step = arith::ConstantIndexOp::create(b, loc, strides[i]);
+            Value none = arith::ConstantIndexOp::create(b, loc, 0);
+            Value rest = arith::RemSIOp::create(b, loc, place, step);
+            inside = arith::AndIOp::create(b, loc, inside,
+                                           Value(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rest, none)));
+            place = arith::DivSIOp::create(b, loc, place, step);
+            // A negative place above -step divides to 0.
+            Value original = arith::SubIOp::create(b, loc, indices[2 + i], lows[i]);
+            inside = arith::AndIOp::create(
+                b, loc, inside, Value(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, original, none)));
+          }
+          inside = arith::AndIOp::create(b, loc, inside, isInside(b, loc, place, limits[i]));
+          from[2 + i] = place;
+        }
+        auto branch = scf::IfOp::create(
+            b, loc, inside,
+            [&](OpBuilder &b, Location loc) {
+              scf::YieldOp::create(b, loc, Value(tensor::ExtractOp::create(b, loc, input, from)));
+            },
+            [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, zero); });
+        return branch.getResult(0);
+      });
 }
 
 /// Splits axis `axis` of a tensor into `groups` and the rest.
@@ -160,7 +162,8 @@ Value splitAxis(Lowering &lower, Value tensor, ArrayRef<Size> shape, int64_t axi
       ++j;
     else if (type.isDynamicDim(i) != ShapedType::isDynamic(statics[j])) {
       statics[j] = type.getDimSize(i);
-      sizes[j] = type.isDynamicDim(i) ? OpFoldResult(lower.index(result[j])) : OpFoldResult(lower.b.getIndexAttr(statics[j]));
+      sizes[j] =
+          type.isDynamicDim(i) ? OpFoldResult(lower.index(result[j])) : OpFoldResult(lower.b.getIndexAttr(statics[j]));
     }
   }
   return tensor::ExpandShapeOp::create(lower.b, lower.loc, type.clone(statics), tensor, groupsOf, sizes);
@@ -179,8 +182,9 @@ Value convolve(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value fi
   if (grouped) {
     input = splitAxis(lower, input, inputShape, 1, groups, inputSizes);
     filter = splitAxis(lower, filter, filterShape, 0, groups, filterSizes);
-    outputSizes.assign({shape[0], lower.sizes.constant(groups),
-                        transposed ? filterShape[1] : lower.sizes.floorDiv(filterShape[0], lower.sizes.constant(groups))});
+    outputSizes.assign(
+        {shape[0], lower.sizes.constant(groups),
+         transposed ? filterShape[1] : lower.sizes.floorDiv(filterShape[0], lower.sizes.constant(groups))});
     outputSizes.append(shape.begin() + 2, shape.end());
     outputType = type.clone(getStaticSizes(outputSizes));
   }
@@ -201,14 +205,15 @@ Value convolve(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value fi
   }
   for (int64_t i = 0; i < outer + spatial; ++i)
     out.push_back(dim(i));
-  SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, b.getContext()), AffineMap::get(loops, 0, weight, b.getContext()),
+  SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, b.getContext()),
+                              AffineMap::get(loops, 0, weight, b.getContext()),
                               AffineMap::get(loops, 0, out, b.getContext())};
   SmallVector<utils::IteratorType> iterators(outer + spatial, utils::IteratorType::parallel);
   iterators.append(1 + spatial, utils::IteratorType::reduction);
   Type compute = getComputeType(type.getElementType());
   Value init = lower.filled(outputType.clone(compute), outputSizes, lower.scalar(compute, 0));
-  Value result = linalg::GenericOp::create(b, lower.loc, init.getType(), ValueRange{input, filter}, init, maps, iterators,
-                                           buildMultiplyAdd)
+  Value result = linalg::GenericOp::create(b, lower.loc, init.getType(), ValueRange{input, filter}, init, maps,
+                                           iterators, buildMultiplyAdd)
                      .getResult(0);
   result = narrowTensor(lower, result, outputType, outputSizes);
   if (!grouped)
@@ -227,8 +232,9 @@ Value convolve(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value fi
 void checkChannels(Lowering &lower, Size channels, Size expected) {
   if (channels == expected || (getConstant(channels) && getConstant(expected)))
     return;
-  lower.check(arith::CmpIOp::create(lower.b, lower.loc, arith::CmpIPredicate::eq, lower.index(channels), lower.index(expected)),
-              "the channels of input and filter do not fit");
+  lower.check(
+      arith::CmpIOp::create(lower.b, lower.loc, arith::CmpIPredicate::eq, lower.index(channels), lower.index(expected)),
+      "the channels of input and filter do not fit");
 }
 
 struct LowerConv final : GraphPattern<ConvOp> {
@@ -245,8 +251,9 @@ struct LowerConv final : GraphPattern<ConvOp> {
     }
     SmallVector<int64_t> ones(spatial, 1);
     Value input = spread(lower, adaptor.getInput(), inputShape, low, high, ones, padded);
-    rewriter.replaceOp(op, convolve(lower, input, padded, adaptor.getFilter(), filterShape, convertedType(op), shapeOf(op),
-                                    op.getStrides(), op.getDilations(), op.getGroups(), /*transposed=*/false));
+    rewriter.replaceOp(op,
+                       convolve(lower, input, padded, adaptor.getFilter(), filterShape, convertedType(op), shapeOf(op),
+                                op.getStrides(), op.getDilations(), op.getGroups(), /*transposed=*/false));
     return success();
   }
 };
@@ -275,8 +282,8 @@ struct LowerConvTranspose final : GraphPattern<ConvTransposeOp> {
       Size reach = lower.sizes.mul(lower.sizes.sub(filterShape[2 + i], lower.sizes.constant(1)),
                                    lower.sizes.constant(op.getDilations()[i]));
       low.push_back(lower.sizes.sub(reach, lower.sizes.constant(op.getPads()[i])));
-      high.push_back(lower.sizes.sub(
-          lower.sizes.add(reach, lower.sizes.constant(op.getOutputPadding()[i])), lower.sizes.constant(op.getPads()[spatial + i])));
+      high.push_back(lower.sizes.sub(lower.sizes.add(reach, lower.sizes.constant(op.getOutputPadding()[i])),
+                                     lower.sizes.constant(op.getPads()[spatial + i])));
     }
     SmallVector<int64_t> ones(spatial, 1);
     Value input = spread(lower, adaptor.getInput(), inputShape, low, high, op.getStrides(), padded);

@@ -1,7 +1,9 @@
-//===- ConvertGraphToLinalg.cpp - the graph dialect becomes linalg on tensors --------------------------------------===//
+//===- ConvertGraphToLinalg.cpp - the graph dialect becomes linalg on tensors
+//--------------------------------------===//
 //
-// Precondition: every value of the graph is a ranked tensor. First the sizes of all values are built as index arithmetic,
-// then every op is replaced by loops over its result; types lose their signs. The patterns are in one file a family.
+// Precondition: every value of the graph is a ranked tensor. First the sizes of all values are built as index
+// arithmetic, then every op is replaced by loops over its result; types lose their signs. The patterns are in one file
+// a family.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
@@ -29,7 +31,8 @@ namespace {
 struct ConvertTypes final : ConversionPattern {
   ConvertTypes(const TypeConverter &converter, MLIRContext *context)
       : ConversionPattern(converter, MatchAnyOpTypeTag(), 1, context) {}
-  LogicalResult matchAndRewrite(Operation *op, ArrayRef<Value> operands, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(Operation *op, ArrayRef<Value> operands,
+                                ConversionPatternRewriter &rewriter) const override {
     if (!isa_and_present<tensor::TensorDialect, arith::ArithDialect>(op->getDialect()) || op->getNumRegions())
       return rewriter.notifyMatchFailure(op, "not a plain op on tensors");
     SmallVector<Type> types;

@@ -30,15 +30,15 @@ struct LowerElementwise final : OpInterfaceConversionPattern<ElementwiseOpInterf
     }
     maps.push_back(rewriter.getMultiDimIdentityMap(type.getRank()));
     SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
-    auto generic = linalg::GenericOp::create(
-        rewriter, op.getLoc(), type, inputs, lower.empty(type, shape), maps, iterators,
-        [&](OpBuilder &b, Location loc, ValueRange args) {
-          SmallVector<Value> scalars;
-          for (Value arg : args.drop_back())
-            scalars.push_back(widen(b, loc, arg));
-          Value scalar = op.buildScalar(b, scalars);
-          linalg::YieldOp::create(b, loc, narrow(b, loc, scalar, type.getElementType()));
-        });
+    auto generic =
+        linalg::GenericOp::create(rewriter, op.getLoc(), type, inputs, lower.empty(type, shape), maps, iterators,
+                                  [&](OpBuilder &b, Location loc, ValueRange args) {
+                                    SmallVector<Value> scalars;
+                                    for (Value arg : args.drop_back())
+                                      scalars.push_back(widen(b, loc, arg));
+                                    Value scalar = op.buildScalar(b, scalars);
+                                    linalg::YieldOp::create(b, loc, narrow(b, loc, scalar, type.getElementType()));
+                                  });
     rewriter.replaceOp(op, generic.getResults());
     return success();
   }
@@ -67,14 +67,15 @@ struct LowerIota final : GraphPattern<IotaOp> {
     Lowering lower(rewriter, op.getLoc());
     RankedTensorType type = convertedType(op);
     Type element = type.getElementType();
-    rewriter.replaceOp(op, lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
-      Value i = arith::IndexCastOp::create(b, loc, b.getI64Type(), indices[op.getAxis()]);
-      if (isa<FloatType>(element))
-        return arith::SIToFPOp::create(b, loc, element, i);
-      if (element.isInteger(64))
-        return i;
-      return arith::TruncIOp::create(b, loc, element, i);
-    }));
+    rewriter.replaceOp(op,
+                       lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+                         Value i = arith::IndexCastOp::create(b, loc, b.getI64Type(), indices[op.getAxis()]);
+                         if (isa<FloatType>(element))
+                           return arith::SIToFPOp::create(b, loc, element, i);
+                         if (element.isInteger(64))
+                           return i;
+                         return arith::TruncIOp::create(b, loc, element, i);
+                       }));
     return success();
   }
 };

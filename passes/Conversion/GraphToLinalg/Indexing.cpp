@@ -21,15 +21,14 @@ struct LowerGather final : GraphPattern<GatherOp> {
     Size size = shapeOf(op.getInput())[axis];
     lower.checkIndices(adaptor.getIndices(), size);
     Value limit = lower.index(size);
-    rewriter.replaceOp(op, lower.compute(convertedType(op), shapeOf(op),
-                                         [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
-                                           Value index = tensor::ExtractOp::create(b, loc, adaptor.getIndices(),
-                                                                                   indices.slice(axis, indexRank));
-                                           SmallVector<Value> from(indices.take_front(axis));
-                                           from.push_back(wrapIndex(b, loc, index, limit));
-                                           llvm::append_range(from, indices.drop_front(axis + indexRank));
-                                           return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
-                                         }));
+    rewriter.replaceOp(
+        op, lower.compute(convertedType(op), shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+          Value index = tensor::ExtractOp::create(b, loc, adaptor.getIndices(), indices.slice(axis, indexRank));
+          SmallVector<Value> from(indices.take_front(axis));
+          from.push_back(wrapIndex(b, loc, index, limit));
+          llvm::append_range(from, indices.drop_front(axis + indexRank));
+          return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
+        }));
     return success();
   }
 };
@@ -59,11 +58,12 @@ void checkTuples(Lowering &lower, Value indices, ArrayRef<Size> indexShape, Arra
   Shape shape(indexShape.drop_back());
   auto partType = RankedTensorType::get(type.getShape().drop_back(), type.getElementType());
   for (auto [component, limit] : llvm::enumerate(limits)) {
-    Value part = lower.compute(partType, shape, [&, component = component](OpBuilder &b, Location loc, ValueRange at) -> Value {
-      SmallVector<Value> from(at);
-      from.push_back(arith::ConstantIndexOp::create(b, loc, component));
-      return tensor::ExtractOp::create(b, loc, indices, from);
-    });
+    Value part =
+        lower.compute(partType, shape, [&, component = component](OpBuilder &b, Location loc, ValueRange at) -> Value {
+          SmallVector<Value> from(at);
+          from.push_back(arith::ConstantIndexOp::create(b, loc, component));
+          return tensor::ExtractOp::create(b, loc, indices, from);
+        });
     lower.checkIndices(part, limit);
   }
 }
@@ -112,7 +112,8 @@ ReduceKind reductionOf(ScatterKind kind) {
 Value scatter(Lowering &lower, Value input, Value updates, ArrayRef<Size> updateShape, ScatterKind kind,
               bool isUnsigned, llvm::function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)> place) {
   Type element = cast<RankedTensorType>(input.getType()).getElementType();
-  SmallVector<Value> lows(updateShape.size(), lower.index(int64_t(0))), highs, steps(updateShape.size(), lower.index(int64_t(1)));
+  SmallVector<Value> lows(updateShape.size(), lower.index(int64_t(0))), highs,
+      steps(updateShape.size(), lower.index(int64_t(1)));
   for (Size size : updateShape)
     highs.push_back(lower.index(size));
   auto body = [&](OpBuilder &b, Location loc, ValueRange indices, ValueRange state) -> SmallVector<Value> {
@@ -120,8 +121,8 @@ Value scatter(Lowering &lower, Value input, Value updates, ArrayRef<Size> update
     Value update = tensor::ExtractOp::create(b, loc, updates, indices);
     if (kind != ScatterKind::none) {
       Value old = tensor::ExtractOp::create(b, loc, state[0], to);
-      update = narrow(b, loc,
-                      combine(b, loc, reductionOf(kind), widen(b, loc, old), widen(b, loc, update), isUnsigned), element);
+      update = narrow(b, loc, combine(b, loc, reductionOf(kind), widen(b, loc, old), widen(b, loc, update), isUnsigned),
+                      element);
     }
     return {tensor::InsertOp::create(b, loc, update, state[0], to)};
   };
@@ -139,8 +140,8 @@ struct LowerScatterElements final : GraphPattern<ScatterElementsOp> {
     Size size = shapeOf(op.getInput())[op.getAxis()];
     lower.checkIndices(adaptor.getIndices(), size);
     Value limit = lower.index(size);
-    rewriter.replaceOp(op, scatter(lower, adaptor.getInput(), adaptor.getUpdates(), shapeOf(op.getIndices()), op.getKind(),
-                                   isUnsignedElement(op.getInput().getType()),
+    rewriter.replaceOp(op, scatter(lower, adaptor.getInput(), adaptor.getUpdates(), shapeOf(op.getIndices()),
+                                   op.getKind(), isUnsignedElement(op.getInput().getType()),
                                    [&](OpBuilder &b, Location loc, ValueRange indices) {
                                      SmallVector<Value> to(indices);
                                      Value index = tensor::ExtractOp::create(b, loc, adaptor.getIndices(), indices);
@@ -162,8 +163,8 @@ struct LowerScatterND final : GraphPattern<ScatterNDOp> {
     SmallVector<Value> limits;
     for (Size size : inputShape)
       limits.push_back(lower.index(size));
-    rewriter.replaceOp(op, scatter(lower, adaptor.getInput(), adaptor.getUpdates(), shapeOf(op.getUpdates()), op.getKind(),
-                                   isUnsignedElement(op.getInput().getType()),
+    rewriter.replaceOp(op, scatter(lower, adaptor.getInput(), adaptor.getUpdates(), shapeOf(op.getUpdates()),
+                                   op.getKind(), isUnsignedElement(op.getInput().getType()),
                                    [&](OpBuilder &b, Location loc, ValueRange indices) {
                                      SmallVector<Value> to;
                                      for (int64_t i = 0; i < tuple; ++i) {

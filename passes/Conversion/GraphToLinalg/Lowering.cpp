@@ -119,21 +119,23 @@ void Lowering::checkIndices(Value indices, Size size) {
   auto type = cast<RankedTensorType>(indices.getType());
   auto flagType = RankedTensorType::get({}, b.getI1Type());
   Value limit = index(size);
-  SmallVector<AffineMap> maps{b.getMultiDimIdentityMap(type.getRank()), AffineMap::get(type.getRank(), 0, b.getContext())};
+  SmallVector<AffineMap> maps{b.getMultiDimIdentityMap(type.getRank()),
+                              AffineMap::get(type.getRank(), 0, b.getContext())};
   SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::reduction);
   Value init = filled(flagType, {}, scalar(b.getI1Type(), 1));
-  Value all = linalg::GenericOp::create(b, loc, flagType, indices, init, maps, iterators,
-                                        [&](OpBuilder &b, Location loc, ValueRange args) {
-                                          Value i = arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0]);
-                                          Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-                                          Value lowest = arith::SubIOp::create(b, loc, zero, limit);
-                                          Value ok = arith::AndIOp::create(
-                                              b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, i, lowest),
-                                              arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, i, limit));
-                                          Value both = arith::AndIOp::create(b, loc, args[1], ok);
-                                          linalg::YieldOp::create(b, loc, both);
-                                        })
-                  .getResult(0);
+  Value all =
+      linalg::GenericOp::create(b, loc, flagType, indices, init, maps, iterators,
+                                [&](OpBuilder &b, Location loc, ValueRange args) {
+                                  Value i = arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0]);
+                                  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+                                  Value lowest = arith::SubIOp::create(b, loc, zero, limit);
+                                  Value ok = arith::AndIOp::create(
+                                      b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, i, lowest),
+                                      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, i, limit));
+                                  Value both = arith::AndIOp::create(b, loc, args[1], ok);
+                                  linalg::YieldOp::create(b, loc, both);
+                                })
+          .getResult(0);
   check(tensor::ExtractOp::create(b, loc, all, ValueRange{}), "an index is out of range");
 }
 
@@ -221,7 +223,8 @@ ResolvedShapes resolveShapes(Operation *root) {
       if (!isa<RankedTensorType>(argument.getType()))
         continue;
       Shape shape = SizeBuilder(builder, argument.getLoc()).shape(argument);
-      auto names = function ? function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "mlc.symbols") : ArrayAttr();
+      auto names =
+          function ? function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "mlc.symbols") : ArrayAttr();
       for (size_t axis = 0; names && axis < names.size() && axis < shape.size(); ++axis)
         if (StringRef name = cast<StringAttr>(names[axis]).getValue(); !name.empty() && !getConstant(shape[axis]))
           shape[axis] = symbols.try_emplace(name, shape[axis]).first->second;
@@ -235,7 +238,8 @@ ResolvedShapes resolveShapes(Operation *root) {
     // A size that is known already is the same value everywhere.
     if (auto dim = dyn_cast<tensor::DimOp>(op))
       if (std::optional<int64_t> axis = dim.getConstantIndex())
-        if (auto it = shapes.find(dim.getSource()); it != shapes.end() && *axis < static_cast<int64_t>(it->second.size())) {
+        if (auto it = shapes.find(dim.getSource());
+            it != shapes.end() && *axis < static_cast<int64_t>(it->second.size())) {
           Value size = SizeBuilder(builder, op->getLoc()).value(it->second[*axis]);
           if (size != dim.getResult())
             dim.getResult().replaceAllUsesWith(size);

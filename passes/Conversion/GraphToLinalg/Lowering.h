@@ -1,8 +1,8 @@
 //===- Lowering.h - what all lowerings of graph ops share --------------------------------------------*- C++ -*--===//
 //
-// A small vocabulary on linalg and tensor ops: empty and filled tensors, tensors computed index by index, reductions and
-// loops. The sizes of every value were resolved to attributes and index values before (ResolvedShapes), so that equal
-// sizes are the same value.
+// A small vocabulary on linalg and tensor ops: empty and filled tensors, tensors computed index by index, reductions
+// and loops. The sizes of every value were resolved to attributes and index values before (ResolvedShapes), so that
+// equal sizes are the same value.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_PASSES_CONVERSION_GRAPHTOLINALG_LOWERING_H
@@ -49,12 +49,12 @@ public:
 
   /// A tensor that starts as `init` and is combined over further loops of `reduced` sizes:
   /// `combine(b, loc, indices of the result then of the reduced loops, accumulator) -> accumulator`.
-  mlir::Value reduce(mlir::Value init, llvm::ArrayRef<Size> reduced,
-                     llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange, mlir::Value)>
-                         combine);
+  mlir::Value
+  reduce(mlir::Value init, llvm::ArrayRef<Size> reduced,
+         llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange, mlir::Value)> combine);
 
-  /// The operand, or where one of its sizes may turn out to be 1 at run time, the operand expanded to `target`; ends the
-  /// run when they do not fit. Sizes that are the same value or static are left to the indexing map.
+  /// The operand, or where one of its sizes may turn out to be 1 at run time, the operand expanded to `target`; ends
+  /// the run when they do not fit. Sizes that are the same value or static are left to the indexing map.
   mlir::Value alignForBroadcast(mlir::Value operand, llvm::ArrayRef<Size> shape, llvm::ArrayRef<Size> target);
 
   /// The map from loops over `target` to a broadcast operand of type `operand`.
@@ -86,8 +86,7 @@ mlir::Value isInside(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value, 
 bool isUnsignedElement(mlir::Type tensor);
 
 /// A lowering pattern: one graph op, with the resolved shapes at hand.
-template <typename Op>
-class GraphPattern : public mlir::OpConversionPattern<Op> {
+template <typename Op> class GraphPattern : public mlir::OpConversionPattern<Op> {
 public:
   GraphPattern(const mlir::TypeConverter &converter, mlir::MLIRContext *context, const ResolvedShapes &shapes)
       : mlir::OpConversionPattern<Op>(converter, context), shapes(shapes) {}

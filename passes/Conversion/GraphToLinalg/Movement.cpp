@@ -53,8 +53,8 @@ struct LowerReshape final : GraphPattern<ReshapeOp> {
     else if (from.getRank() > 1)
       value = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), flat, value, all(from.getRank()));
     if (type.hasStaticShape())
-      value = castTo(rewriter, op.getLoc(), value,
-                     RankedTensorType::get({type.getNumElements()}, type.getElementType()));
+      value =
+          castTo(rewriter, op.getLoc(), value, RankedTensorType::get({type.getNumElements()}, type.getElementType()));
     if (type.getRank() == 0) {
       value = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), type, value, SmallVector<ReassociationIndices>{});
     } else if (type.getRank() == 1) {
@@ -154,12 +154,13 @@ struct LowerSlice final : GraphPattern<SliceOp> {
       offsets.push_back(lower.index(offset));
     for (Size step : op.getMixedSteps())
       steps.push_back(lower.index(step));
-    rewriter.replaceOp(op, lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
-      SmallVector<Value> from;
-      for (auto [index, offset, step] : llvm::zip(indices, offsets, steps))
-        from.push_back(b.createOrFold<arith::AddIOp>(loc, offset, b.createOrFold<arith::MulIOp>(loc, index, step)));
-      return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
-    }));
+    rewriter.replaceOp(
+        op, lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+          SmallVector<Value> from;
+          for (auto [index, offset, step] : llvm::zip(indices, offsets, steps))
+            from.push_back(b.createOrFold<arith::AddIOp>(loc, offset, b.createOrFold<arith::MulIOp>(loc, index, step)));
+          return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
+        }));
     return success();
   }
 };
@@ -184,7 +185,8 @@ struct LowerPad final : GraphPattern<PadOp> {
     Value period = arith::MaxSIOp::create(b, loc, Value(arith::AddIOp::create(b, loc, last, last)), one);
     Value place = floorMod(i, period);
     Value back = arith::SubIOp::create(b, loc, period, place);
-    return arith::MaxSIOp::create(b, loc, zero, Value(arith::MinSIOp::create(b, loc, Value(arith::MinSIOp::create(b, loc, place, back)), last)));
+    return arith::MaxSIOp::create(
+        b, loc, zero, Value(arith::MinSIOp::create(b, loc, Value(arith::MinSIOp::create(b, loc, place, back)), last)));
   }
 
   LogicalResult matchAndRewrite(PadOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -199,30 +201,32 @@ struct LowerPad final : GraphPattern<PadOp> {
       unchanged.push_back(getConstant(amount) == 0 && getConstant(op.getMixedHigh()[axis]) == 0);
     }
     PadMode mode = op.getMode();
-    Value fill = op.getValue() ? Value(tensor::ExtractOp::create(rewriter, op.getLoc(), adaptor.getValue(), ValueRange{}))
-                               : Value();
-    rewriter.replaceOp(op, lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
-      SmallVector<Value> from(indices);
-      Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-      for (size_t axis = 0; axis < from.size(); ++axis) {
-        if (unchanged[axis])
-          continue;
-        from[axis] = arith::SubIOp::create(b, loc, indices[axis], low[axis]);
-        if (mode == PadMode::constant)
-          inside = arith::AndIOp::create(b, loc, inside, isInside(b, loc, from[axis], limits[axis]));
-        else
-          from[axis] = source(b, loc, mode, from[axis], limits[axis]);
-      }
-      if (mode != PadMode::constant)
-        return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
-      auto branch = scf::IfOp::create(
-          b, loc, inside,
-          [&](OpBuilder &b, Location loc) {
-            scf::YieldOp::create(b, loc, Value(tensor::ExtractOp::create(b, loc, adaptor.getInput(), from)));
-          },
-          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, fill); });
-      return branch.getResult(0);
-    }));
+    Value fill = op.getValue()
+                     ? Value(tensor::ExtractOp::create(rewriter, op.getLoc(), adaptor.getValue(), ValueRange{}))
+                     : Value();
+    rewriter.replaceOp(
+        op, lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+          SmallVector<Value> from(indices);
+          Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+          for (size_t axis = 0; axis < from.size(); ++axis) {
+            if (unchanged[axis])
+              continue;
+            from[axis] = arith::SubIOp::create(b, loc, indices[axis], low[axis]);
+            if (mode == PadMode::constant)
+              inside = arith::AndIOp::create(b, loc, inside, isInside(b, loc, from[axis], limits[axis]));
+            else
+              from[axis] = source(b, loc, mode, from[axis], limits[axis]);
+          }
+          if (mode != PadMode::constant)
+            return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
+          auto branch = scf::IfOp::create(
+              b, loc, inside,
+              [&](OpBuilder &b, Location loc) {
+                scf::YieldOp::create(b, loc, Value(tensor::ExtractOp::create(b, loc, adaptor.getInput(), from)));
+              },
+              [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, fill); });
+          return branch.getResult(0);
+        }));
     return success();
   }
 };

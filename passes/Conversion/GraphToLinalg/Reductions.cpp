@@ -43,8 +43,8 @@ RankedTensorType keptType(RankedTensorType type, ArrayRef<int64_t> axes, Type el
 using Transform = llvm::function_ref<Value(OpBuilder &, Location, Value element, ValueRange statistics)>;
 
 /// Reduces `axes` of `input` after `transform`; the result has the compute type and no reduced axes.
-Value reduceAxes(Lowering &lower, Value input, ArrayRef<Size> shape, ReduceKind kind, ArrayRef<int64_t> axes, Type element,
-                 ValueRange statistics = {}, Transform transform = nullptr) {
+Value reduceAxes(Lowering &lower, Value input, ArrayRef<Size> shape, ReduceKind kind, ArrayRef<int64_t> axes,
+                 Type element, ValueRange statistics = {}, Transform transform = nullptr) {
   auto type = cast<RankedTensorType>(input.getType());
   bool isUnsigned = element.isUnsignedInteger() || element.isInteger(1);
   RankedTensorType resultType = keptType(type, axes, getComputeType(element));
@@ -62,14 +62,15 @@ Value reduceAxes(Lowering &lower, Value input, ArrayRef<Size> shape, ReduceKind 
                                      Value value = widen(b, loc, args[0]);
                                      if (transform)
                                        value = transform(b, loc, value, args.slice(1, statistics.size()));
-                                     linalg::YieldOp::create(b, loc, combine(b, loc, kind, args.back(), value, isUnsigned));
+                                     linalg::YieldOp::create(b, loc,
+                                                             combine(b, loc, kind, args.back(), value, isUnsigned));
                                    })
       .getResult(0);
 }
 
 /// Applies `transform` to every element of `input` and the statistics, which lack `axes`.
-Value mapWithStatistics(Lowering &lower, Value input, RankedTensorType type, ArrayRef<Size> shape, ArrayRef<int64_t> axes,
-                        ValueRange statistics, Transform transform) {
+Value mapWithStatistics(Lowering &lower, Value input, RankedTensorType type, ArrayRef<Size> shape,
+                        ArrayRef<int64_t> axes, ValueRange statistics, Transform transform) {
   SmallVector<AffineMap> maps{lower.b.getMultiDimIdentityMap(type.getRank())};
   maps.append(statistics.size(), keptAxes(lower, type.getRank(), axes));
   maps.push_back(maps[0]);
@@ -78,15 +79,16 @@ Value mapWithStatistics(Lowering &lower, Value input, RankedTensorType type, Arr
   llvm::append_range(inputs, statistics);
   return linalg::GenericOp::create(lower.b, lower.loc, type, inputs, lower.empty(type, shape), maps, iterators,
                                    [&](OpBuilder &b, Location loc, ValueRange args) {
-                                     Value value = transform(b, loc, widen(b, loc, args[0]),
-                                                             args.slice(1, statistics.size()));
+                                     Value value =
+                                         transform(b, loc, widen(b, loc, args[0]), args.slice(1, statistics.size()));
                                      linalg::YieldOp::create(b, loc, narrow(b, loc, value, type.getElementType()));
                                    })
       .getResult(0);
 }
 
 /// Converts a reduced tensor to the result's element type and puts sizes of 1 where `axes` were, if they are kept.
-Value finish(Lowering &lower, Value reduced, RankedTensorType type, ArrayRef<Size> shape, ArrayRef<int64_t> axes, bool keepDims) {
+Value finish(Lowering &lower, Value reduced, RankedTensorType type, ArrayRef<Size> shape, ArrayRef<int64_t> axes,
+             bool keepDims) {
   auto from = cast<RankedTensorType>(reduced.getType());
   auto plain = RankedTensorType::get(from.getShape(), type.getElementType());
   Shape kept = keepDims ? keptSizes(shape, axes) : Shape(shape);
@@ -108,7 +110,8 @@ Value finish(Lowering &lower, Value reduced, RankedTensorType type, ArrayRef<Siz
     }
     int64_t size = plain.getDimSize(next++);
     statics.push_back(size);
-    sizes.push_back(ShapedType::isDynamic(size) ? OpFoldResult(lower.index(shape[axis])) : OpFoldResult(lower.b.getIndexAttr(size)));
+    sizes.push_back(ShapedType::isDynamic(size) ? OpFoldResult(lower.index(shape[axis]))
+                                                : OpFoldResult(lower.b.getIndexAttr(size)));
     groups.push_back(pending);
     pending.clear();
   }
@@ -131,7 +134,8 @@ struct LowerReduce final : GraphPattern<ReduceOp> {
 /// Loops over the result and, for every axis, over what the mask lets it reduce; of the two places one is 0.
 struct LowerReduceByMask final : GraphPattern<ReduceByMaskOp> {
   using GraphPattern::GraphPattern;
-  LogicalResult matchAndRewrite(ReduceByMaskOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(ReduceByMaskOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     Lowering lower(rewriter, op.getLoc());
     Location loc = op.getLoc();
     RankedTensorType type = convertedType(op);
@@ -142,7 +146,8 @@ struct LowerReduceByMask final : GraphPattern<ReduceByMaskOp> {
       Value reduced = tensor::ExtractOp::create(rewriter, loc, adaptor.getMask(), lower.index(int64_t(axis)));
       inner.push_back(Value(arith::SelectOp::create(rewriter, loc, reduced, lower.index(size), lower.index(1))));
     }
-    Value init = lower.filled(type.clone(getComputeType(element)), shapeOf(op), neutral(rewriter, loc, op.getKind(), element));
+    Value init =
+        lower.filled(type.clone(getComputeType(element)), shapeOf(op), neutral(rewriter, loc, op.getKind(), element));
     Value reduced = lower.reduce(init, inner, [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
       SmallVector<Value> from;
       for (size_t axis = 0; axis < inner.size(); ++axis)
@@ -167,31 +172,32 @@ struct LowerArgReduce final : GraphPattern<ArgReduceOp> {
     ArrayRef<Size> inputShape = shapeOf(op.getInput());
     Value init = lower.filled(keptType(inputType, axis, rewriter.getI64Type()), keptSizes(inputShape, axis),
                               lower.scalar(rewriter.getI64Type(), 0));
-    Value places = lower.reduce(init, inputShape[axis], [&](OpBuilder &b, Location loc, ValueRange indices, Value best) -> Value {
-      auto read = [&](Value place) {
-        SmallVector<Value> from(indices.drop_back());
-        from.insert(from.begin() + axis, place);
-        return widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
-      };
-      Value old = read(arith::IndexCastOp::create(b, loc, b.getIndexType(), best)), value = read(indices.back());
-      Value better;
-      if (isa<FloatType>(value.getType())) {
-        using P = arith::CmpFPredicate;
-        P predicate = isMax ? (op.getLast() ? P::OGE : P::OGT) : (op.getLast() ? P::OLE : P::OLT);
-        better = arith::CmpFOp::create(b, loc, predicate, value, old);
-        Value isNaN = arith::CmpFOp::create(b, loc, P::UNO, value, value);
-        if (!op.getLast())
-          isNaN = arith::AndIOp::create(b, loc, isNaN, Value(arith::CmpFOp::create(b, loc, P::ORD, old, old)));
-        better = arith::OrIOp::create(b, loc, better, isNaN);
-      } else {
-        using P = arith::CmpIPredicate;
-        P predicate = isMax ? (op.getLast() ? (isUnsigned ? P::uge : P::sge) : (isUnsigned ? P::ugt : P::sgt))
-                            : (op.getLast() ? (isUnsigned ? P::ule : P::sle) : (isUnsigned ? P::ult : P::slt));
-        better = arith::CmpIOp::create(b, loc, predicate, value, old);
-      }
-      Value here = arith::IndexCastOp::create(b, loc, b.getI64Type(), indices.back());
-      return arith::SelectOp::create(b, loc, better, here, best);
-    });
+    Value places =
+        lower.reduce(init, inputShape[axis], [&](OpBuilder &b, Location loc, ValueRange indices, Value best) -> Value {
+          auto read = [&](Value place) {
+            SmallVector<Value> from(indices.drop_back());
+            from.insert(from.begin() + axis, place);
+            return widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+          };
+          Value old = read(arith::IndexCastOp::create(b, loc, b.getIndexType(), best)), value = read(indices.back());
+          Value better;
+          if (isa<FloatType>(value.getType())) {
+            using P = arith::CmpFPredicate;
+            P predicate = isMax ? (op.getLast() ? P::OGE : P::OGT) : (op.getLast() ? P::OLE : P::OLT);
+            better = arith::CmpFOp::create(b, loc, predicate, value, old);
+            Value isNaN = arith::CmpFOp::create(b, loc, P::UNO, value, value);
+            if (!op.getLast())
+              isNaN = arith::AndIOp::create(b, loc, isNaN, Value(arith::CmpFOp::create(b, loc, P::ORD, old, old)));
+            better = arith::OrIOp::create(b, loc, better, isNaN);
+          } else {
+            using P = arith::CmpIPredicate;
+            P predicate = isMax ? (op.getLast() ? (isUnsigned ? P::uge : P::sge) : (isUnsigned ? P::ugt : P::sgt))
+                                : (op.getLast() ? (isUnsigned ? P::ule : P::sle) : (isUnsigned ? P::ult : P::slt));
+            better = arith::CmpIOp::create(b, loc, predicate, value, old);
+          }
+          Value here = arith::IndexCastOp::create(b, loc, b.getI64Type(), indices.back());
+          return arith::SelectOp::create(b, loc, better, here, best);
+        });
     rewriter.replaceOp(op, finish(lower, places, type, shapeOf(op), axis, op.getKeepDims()));
     return success();
   }
@@ -204,18 +210,21 @@ struct LowerSoftmax final : GraphPattern<SoftmaxOp> {
     RankedTensorType type = convertedType(op);
     ArrayRef<Size> shape = shapeOf(op);
     int64_t axis = op.getAxis();
-    auto shifted = [](OpBuilder &b, Location loc, Value x, Value max) -> Value { return arith::SubFOp::create(b, loc, x, max); };
+    auto shifted = [](OpBuilder &b, Location loc, Value x, Value max) -> Value {
+      return arith::SubFOp::create(b, loc, x, max);
+    };
     Value max = reduceAxes(lower, adaptor.getInput(), shape, ReduceKind::max, axis, type.getElementType());
     if (op.getLog()) {
       Value sum = reduceAxes(lower, adaptor.getInput(), shape, ReduceKind::sum, axis, type.getElementType(), max,
                              [&](OpBuilder &b, Location loc, Value x, ValueRange statistics) -> Value {
                                return math::ExpOp::create(b, loc, shifted(b, loc, x, statistics[0]));
                              });
-      rewriter.replaceOp(op, mapWithStatistics(lower, adaptor.getInput(), type, shape, axis, {max, sum},
-                                               [&](OpBuilder &b, Location loc, Value x, ValueRange statistics) -> Value {
-                                                 Value log = math::LogOp::create(b, loc, statistics[1]);
-                                                 return arith::SubFOp::create(b, loc, shifted(b, loc, x, statistics[0]), log);
-                                               }));
+      rewriter.replaceOp(
+          op, mapWithStatistics(lower, adaptor.getInput(), type, shape, axis, {max, sum},
+                                [&](OpBuilder &b, Location loc, Value x, ValueRange statistics) -> Value {
+                                  Value log = math::LogOp::create(b, loc, statistics[1]);
+                                  return arith::SubFOp::create(b, loc, shifted(b, loc, x, statistics[0]), log);
+                                }));
       return success();
     }
     Type compute = getComputeType(type.getElementType());
@@ -267,7 +276,8 @@ struct LowerNormalize final : GraphPattern<NormalizeOp> {
                                                Value variance = arith::DivFOp::create(b, loc, statistics.back(), count);
                                                variance = arith::AddFOp::create(b, loc, variance, epsilon);
                                                Value deviation = math::SqrtOp::create(b, loc, variance);
-                                               return arith::DivFOp::create(b, loc, center(b, loc, x, statistics), deviation);
+                                               return arith::DivFOp::create(b, loc, center(b, loc, x, statistics),
+                                                                            deviation);
                                              }));
     return success();
   }
@@ -282,8 +292,9 @@ struct LowerBatchNorm final : GraphPattern<BatchNormOp> {
     ArrayRef<Size> shape = shapeOf(op);
     for (Value statistic : op.getOperands().drop_front())
       if (Size size = shapeOf(statistic)[0]; size != shape[1] && !(getConstant(size) && getConstant(shape[1])))
-        lower.check(arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, lower.index(size), lower.index(shape[1])),
-                    "a statistic has another size than the channels");
+        lower.check(
+            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, lower.index(size), lower.index(shape[1])),
+            "a statistic has another size than the channels");
     SmallVector<AffineMap> maps{rewriter.getMultiDimIdentityMap(type.getRank())};
     maps.append(4, AffineMap::get(type.getRank(), 0, rewriter.getAffineDimExpr(1)));
     maps.push_back(maps[0]);
@@ -301,7 +312,8 @@ struct LowerBatchNorm final : GraphPattern<BatchNormOp> {
               return arith::ExtFOp::create(b, loc, compute, value);
             return arith::TruncFOp::create(b, loc, compute, value);
           };
-          Value x = read(args[0]), scale = read(args[1]), bias = read(args[2]), mean = read(args[3]), variance = read(args[4]);
+          Value x = read(args[0]), scale = read(args[1]), bias = read(args[2]), mean = read(args[3]),
+                variance = read(args[4]);
           Value epsilon = arith::ConstantOp::create(b, loc, b.getFloatAttr(compute, op.getEpsilon().convertToDouble()));
           Value deviation = math::SqrtOp::create(b, loc, arith::AddFOp::create(b, loc, variance, epsilon));
           Value y = arith::DivFOp::create(b, loc, arith::SubFOp::create(b, loc, x, mean), deviation);

@@ -1,9 +1,10 @@
-//===- Resize.cpp - resampling --------------------------------------------------------------------------------------===//
+//===- Resize.cpp - resampling
+//--------------------------------------------------------------------------------------===//
 //
 // A place of the result maps to a coordinate of the input, axis by axis. `nearest` is one gather over all axes; linear
-// and cubic filters are separable, so every axis is one pass. With left = ceil(x) - 1 and ratio = x - left in (0, 1], tap t
-// of a filter of radius r and scale s weighs kernel(s (t - ratio)), t from floor(-r / s) + 1 to -floor(-r / s); s is below 1
-// only for an antialiased shrinking. The weights are normalised.
+// and cubic filters are separable, so every axis is one pass. With left = ceil(x) - 1 and ratio = x - left in (0, 1],
+// tap t of a filter of radius r and scale s weighs kernel(s (t - ratio)), t from floor(-r / s) + 1 to -floor(-r / s); s
+// is below 1 only for an antialiased shrinking. The weights are normalised.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
@@ -32,10 +33,12 @@ struct Scalars final {
   Value ceil(Value x) { return math::CeilOp::create(b, loc, x); }
   Value floor(Value x) { return math::FloorOp::create(b, loc, x); }
   Value toIndex(Value x) {
-    return arith::IndexCastOp::create(b, loc, b.getIndexType(), Value(arith::FPToSIOp::create(b, loc, b.getI64Type(), x)));
+    return arith::IndexCastOp::create(b, loc, b.getIndexType(),
+                                      Value(arith::FPToSIOp::create(b, loc, b.getI64Type(), x)));
   }
   Value toReal(Value i) {
-    return arith::SIToFPOp::create(b, loc, b.getF64Type(), Value(arith::IndexCastOp::create(b, loc, b.getI64Type(), i)));
+    return arith::SIToFPOp::create(b, loc, b.getF64Type(),
+                                   Value(arith::IndexCastOp::create(b, loc, b.getI64Type(), i)));
   }
   Value clampIndex(Value i, Value size) {
     Value last = arith::SubIOp::create(b, loc, size, place(1));
@@ -122,14 +125,16 @@ Value toF64(OpBuilder &b, Location loc, Value value, bool isUnsigned) {
     return value;
   if (isa<FloatType>(value.getType()))
     return arith::ExtFOp::create(b, loc, f64, value);
-  return isUnsigned ? Value(arith::UIToFPOp::create(b, loc, f64, value)) : Value(arith::SIToFPOp::create(b, loc, f64, value));
+  return isUnsigned ? Value(arith::UIToFPOp::create(b, loc, f64, value))
+                    : Value(arith::SIToFPOp::create(b, loc, f64, value));
 }
 Value fromF64(OpBuilder &b, Location loc, Value value, Type type, bool isUnsigned) {
   if (value.getType() == type)
     return value;
   if (isa<FloatType>(type))
     return arith::TruncFOp::create(b, loc, type, value);
-  return isUnsigned ? Value(arith::FPToUIOp::create(b, loc, type, value)) : Value(arith::FPToSIOp::create(b, loc, type, value));
+  return isUnsigned ? Value(arith::FPToUIOp::create(b, loc, type, value))
+                    : Value(arith::FPToSIOp::create(b, loc, type, value));
 }
 
 struct LowerResize final : GraphPattern<ResizeOp> {
@@ -159,13 +164,15 @@ struct LowerResize final : GraphPattern<ResizeOp> {
       axes.push_back(axis);
       changes.push_back(crops || !known || known.getValues<double>()[i] != 1.0 || inputShape[i] != shape[i]);
     }
-    rewriter.replaceOp(op, op.getMode() == ResizeMode::nearest ? nearest(op, lower, adaptor.getInput(), axes, changes)
-                                                               : filtered(op, lower, adaptor.getInput(), axes, changes));
+    rewriter.replaceOp(op, op.getMode() == ResizeMode::nearest
+                               ? nearest(op, lower, adaptor.getInput(), axes, changes)
+                               : filtered(op, lower, adaptor.getInput(), axes, changes));
     return success();
   }
 
   Value nearest(ResizeOp op, Lowering &lower, Value input, ArrayRef<Axis> axes, ArrayRef<bool> changes) const {
-    bool crops = op.getCoordinates() == CoordinateMode::tf_crop_and_resize, isUnsigned = isUnsignedElement(op.getType());
+    bool crops = op.getCoordinates() == CoordinateMode::tf_crop_and_resize,
+         isUnsigned = isUnsignedElement(op.getType());
     RankedTensorType type = convertedType(op);
     return lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
       Scalars s{b, loc};
@@ -190,7 +197,8 @@ struct LowerResize final : GraphPattern<ResizeOp> {
   }
 
   Value filtered(ResizeOp op, Lowering &lower, Value value, ArrayRef<Axis> axes, ArrayRef<bool> changes) const {
-    bool crops = op.getCoordinates() == CoordinateMode::tf_crop_and_resize, isUnsigned = isUnsignedElement(op.getType());
+    bool crops = op.getCoordinates() == CoordinateMode::tf_crop_and_resize,
+         isUnsigned = isUnsignedElement(op.getType());
     RankedTensorType type = convertedType(op);
     double radius = op.getMode() == ResizeMode::linear ? 1 : 2, a = op.getCubicCoefficient().convertToDouble();
     Shape shape(shapeOf(op.getInput()));
@@ -228,7 +236,8 @@ struct LowerResize final : GraphPattern<ResizeOp> {
                   from[i] = s.clampIndex(place, axis.inputSize);
                   Value element = widen(b, loc, tensor::ExtractOp::create(b, loc, source, from));
                   element = toF64(b, loc, element, isUnsigned);
-                  scf::YieldOp::create(b, loc, ValueRange{s.add(sums[0], s.mul(weight, element)), s.add(sums[1], weight)});
+                  scf::YieldOp::create(b, loc,
+                                       ValueRange{s.add(sums[0], s.mul(weight, element)), s.add(sums[1], weight)});
                 });
             Value result = s.div(loop.getResult(0), loop.getResult(1));
             if (crops)

@@ -1,7 +1,8 @@
-//===- Scans.cpp - cumulative sums and sorting: ops whose loops carry state ----------------------------------------===//
+//===- Scans.cpp - cumulative sums and sorting: ops whose loops carry state
+//----------------------------------------===//
 //
-// Loops over tensors that are updated in place. top_k is a stable bottom-up merge sort of indices: each element finds its
-// place in the merged run by binary search, O(n log² n) whatever k is.
+// Loops over tensors that are updated in place. top_k is a stable bottom-up merge sort of indices: each element finds
+// its place in the merged run by binary search, O(n log² n) whatever k is.
 //
 //===------------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
@@ -49,9 +50,10 @@ struct LowerCumulate final : GraphPattern<CumulateOp> {
           Value one = arith::ConstantIndexOp::create(b, loc, 1), zero = arith::ConstantIndexOp::create(b, loc, 0);
           auto placed = [&](Value step) {
             SmallVector<Value> at(indices);
-            at[axis] = op.getReverse()
-                           ? Value(arith::SubIOp::create(b, loc, Value(arith::SubIOp::create(b, loc, shape[axis], one)), step))
-                           : step;
+            at[axis] =
+                op.getReverse()
+                    ? Value(arith::SubIOp::create(b, loc, Value(arith::SubIOp::create(b, loc, shape[axis], one)), step))
+                    : step;
             return at;
           };
           SmallVector<Value> here = placed(indices[axis]);
@@ -69,7 +71,8 @@ struct LowerCumulate final : GraphPattern<CumulateOp> {
                           })
                           .getResult(0);
           if (!op.getExclusive())
-            sum = combine(b, loc, op.getKind(), sum, widen(b, loc, tensor::ExtractOp::create(b, loc, input, here)), false);
+            sum = combine(b, loc, op.getKind(), sum, widen(b, loc, tensor::ExtractOp::create(b, loc, input, here)),
+                          false);
           return tensor::InsertOp::create(b, loc, sum, state, here);
         });
     if (compute != type.getElementType())
@@ -89,7 +92,8 @@ struct LowerTopK final : GraphPattern<TopKOp> {
     if (smallest)
       std::swap(lhs, rhs);
     if (!isa<FloatType>(lhs.getType()))
-      return arith::CmpIOp::create(b, loc, isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, lhs, rhs);
+      return arith::CmpIOp::create(b, loc, isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, lhs,
+                                   rhs);
     Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, lhs, rhs);
     Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, lhs, lhs);
     Value isNumber = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, rhs, rhs);
@@ -123,7 +127,8 @@ struct LowerTopK final : GraphPattern<TopKOp> {
           scf::ConditionOp::create(b, loc, more, state);
         },
         [&](OpBuilder &b, Location loc, ValueRange state) {
-          Value wider = arith::AddIOp::create(b, loc, state[0], state[0]), next = arith::AddIOp::create(b, loc, state[1], one);
+          Value wider = arith::AddIOp::create(b, loc, state[0], state[0]),
+                next = arith::AddIOp::create(b, loc, state[1], one);
           scf::YieldOp::create(b, loc, ValueRange{wider, next});
         });
     Value rounds = counting.getResult(1);
@@ -131,49 +136,51 @@ struct LowerTopK final : GraphPattern<TopKOp> {
         rewriter, loc, zero, rounds, one, ValueRange{order, scratch},
         [&](OpBuilder &b, Location loc, Value round, ValueRange state) {
           Value width = arith::ShLIOp::create(b, loc, one, round);
-          Value merged = updateInOrder(b, loc, sizes, state[1], [&](OpBuilder &b, Location loc, ValueRange at, Value target) -> Value {
-            auto add = [&](Value x, Value y) -> Value { return arith::AddIOp::create(b, loc, x, y); };
-            auto sub = [&](Value x, Value y) -> Value { return arith::SubIOp::create(b, loc, x, y); };
-            auto min = [&](Value x, Value y) -> Value { return arith::MinUIOp::create(b, loc, x, y); };
-            Value place = at[axis], pair = add(width, width);
-            Value inPair = arith::RemUIOp::create(b, loc, place, pair), base = sub(place, inPair), middle = add(base, width);
-            Value isLeft = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, inPair, width);
-            Value start = min(arith::SelectOp::create(b, loc, isLeft, middle, base), count);
-            Value end = min(arith::SelectOp::create(b, loc, isLeft, add(base, pair), middle), count);
-            auto elementAt = [&](OpBuilder &b, Location loc, Value index) {
-              SmallVector<Value> from(at);
-              from[axis] = arith::IndexCastOp::create(b, loc, b.getIndexType(), index);
-              return widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
-            };
-            Value mine = tensor::ExtractOp::create(b, loc, state[0], at), element = elementAt(b, loc, mine);
-            // How many of the other run come before this one; among equals the left run does.
-            auto search = scf::WhileOp::create(
-                b, loc, TypeRange{b.getIndexType(), b.getIndexType()}, ValueRange{start, end},
-                [&](OpBuilder &b, Location loc, ValueRange range) {
-                  Value more = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, range[0], range[1]);
-                  scf::ConditionOp::create(b, loc, more, range);
-                },
-                [&](OpBuilder &b, Location loc, ValueRange range) {
-                  Value sum = arith::AddIOp::create(b, loc, range[0], range[1]);
-                  Value middle = arith::ShRUIOp::create(b, loc, sum, one);
+          Value merged = updateInOrder(
+              b, loc, sizes, state[1], [&](OpBuilder &b, Location loc, ValueRange at, Value target) -> Value {
+                auto add = [&](Value x, Value y) -> Value { return arith::AddIOp::create(b, loc, x, y); };
+                auto sub = [&](Value x, Value y) -> Value { return arith::SubIOp::create(b, loc, x, y); };
+                auto min = [&](Value x, Value y) -> Value { return arith::MinUIOp::create(b, loc, x, y); };
+                Value place = at[axis], pair = add(width, width);
+                Value inPair = arith::RemUIOp::create(b, loc, place, pair), base = sub(place, inPair),
+                      middle = add(base, width);
+                Value isLeft = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, inPair, width);
+                Value start = min(arith::SelectOp::create(b, loc, isLeft, middle, base), count);
+                Value end = min(arith::SelectOp::create(b, loc, isLeft, add(base, pair), middle), count);
+                auto elementAt = [&](OpBuilder &b, Location loc, Value index) {
                   SmallVector<Value> from(at);
-                  from[axis] = middle;
-                  Value other = elementAt(b, loc, tensor::ExtractOp::create(b, loc, state[0], from));
-                  Value before = precedes(b, loc, other, element, op.getSmallest(), isUnsigned);
-                  Value after = precedes(b, loc, element, other, op.getSmallest(), isUnsigned);
-                  Value truth = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-                  Value notAfter = arith::XOrIOp::create(b, loc, after, truth);
-                  Value counts = arith::SelectOp::create(b, loc, isLeft, before, notAfter);
-                  Value next = arith::AddIOp::create(b, loc, middle, one);
-                  Value low = arith::SelectOp::create(b, loc, counts, next, range[0]);
-                  Value high = arith::SelectOp::create(b, loc, counts, range[1], middle);
-                  scf::YieldOp::create(b, loc, ValueRange{low, high});
-                });
-            Value own = arith::SelectOp::create(b, loc, isLeft, inPair, sub(inPair, width));
-            SmallVector<Value> to(at);
-            to[axis] = add(base, add(own, sub(search.getResult(0), start)));
-            return tensor::InsertOp::create(b, loc, mine, target, to);
-          });
+                  from[axis] = arith::IndexCastOp::create(b, loc, b.getIndexType(), index);
+                  return widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+                };
+                Value mine = tensor::ExtractOp::create(b, loc, state[0], at), element = elementAt(b, loc, mine);
+                // How many of the other run come before this one; among equals the left run does.
+                auto search = scf::WhileOp::create(
+                    b, loc, TypeRange{b.getIndexType(), b.getIndexType()}, ValueRange{start, end},
+                    [&](OpBuilder &b, Location loc, ValueRange range) {
+                      Value more = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, range[0], range[1]);
+                      scf::ConditionOp::create(b, loc, more, range);
+                    },
+                    [&](OpBuilder &b, Location loc, ValueRange range) {
+                      Value sum = arith::AddIOp::create(b, loc, range[0], range[1]);
+                      Value middle = arith::ShRUIOp::create(b, loc, sum, one);
+                      SmallVector<Value> from(at);
+                      from[axis] = middle;
+                      Value other = elementAt(b, loc, tensor::ExtractOp::create(b, loc, state[0], from));
+                      Value before = precedes(b, loc, other, element, op.getSmallest(), isUnsigned);
+                      Value after = precedes(b, loc, element, other, op.getSmallest(), isUnsigned);
+                      Value truth = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+                      Value notAfter = arith::XOrIOp::create(b, loc, after, truth);
+                      Value counts = arith::SelectOp::create(b, loc, isLeft, before, notAfter);
+                      Value next = arith::AddIOp::create(b, loc, middle, one);
+                      Value low = arith::SelectOp::create(b, loc, counts, next, range[0]);
+                      Value high = arith::SelectOp::create(b, loc, counts, range[1], middle);
+                      scf::YieldOp::create(b, loc, ValueRange{low, high});
+                    });
+                Value own = arith::SelectOp::create(b, loc, isLeft, inPair, sub(inPair, width));
+                SmallVector<Value> to(at);
+                to[axis] = add(base, add(own, sub(search.getResult(0), start)));
+                return tensor::InsertOp::create(b, loc, mine, target, to);
+              });
           Value next = linalg::CopyOp::create(b, loc, merged, state[0]).getResult(0);
           scf::YieldOp::create(b, loc, ValueRange{next, merged});
         });

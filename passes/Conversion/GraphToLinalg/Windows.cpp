@@ -1,4 +1,5 @@
-//===- Windows.cpp - pooling ---------------------------------------------------------------------------------------===//
+//===- Windows.cpp - pooling
+//---------------------------------------------------------------------------------------===//
 //
 // One loop nest over the result and the window; places outside of the input are skipped by a comparison, which keeps
 // padding, dilation and ceil_mode in one formula.
@@ -54,7 +55,8 @@ struct Window final {
       Value start = arith::SubIOp::create(
           b, loc, Value(arith::MulIOp::create(b, loc, indices[2 + i], constant(strides[i]))), constant(pads[i]));
       Value low = padded ? constant(-pads[i]) : constant(0);
-      Value high = padded ? Value(arith::AddIOp::create(b, loc, limits[i], constant(pads[kernel.size() + i]))) : limits[i];
+      Value high =
+          padded ? Value(arith::AddIOp::create(b, loc, limits[i], constant(pads[kernel.size() + i]))) : limits[i];
       // Taps t in [0, kernel) with low <= start + t * dilation < high.
       Value step = constant(dilations[i]);
       Value first = arith::CeilDivSIOp::create(b, loc, Value(arith::SubIOp::create(b, loc, low, start)), step);
@@ -80,17 +82,18 @@ struct LowerPool final : GraphPattern<PoolOp> {
     Type element = getElementTypeOrSelf(op.getInput().getType()), compute = getComputeType(element);
     Value init = lower.filled(type.clone(compute), shape, neutral(rewriter, op.getLoc(), kind, element));
     Value input = adaptor.getInput();
-    Value result = lower.reduce(init, window.sizes(lower), [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
-      auto [from, inside] = window.place(b, loc, indices);
-      auto branch = scf::IfOp::create(
-          b, loc, inside,
-          [&, from = from](OpBuilder &b, Location loc) {
-            Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
-            scf::YieldOp::create(b, loc, combine(b, loc, kind, old, value, isUnsigned));
-          },
-          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, old); });
-      return branch.getResult(0);
-    });
+    Value result = lower.reduce(init, window.sizes(lower),
+                                [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
+                                  auto [from, inside] = window.place(b, loc, indices);
+                                  auto branch = scf::IfOp::create(
+                                      b, loc, inside,
+                                      [&, from = from](OpBuilder &b, Location loc) {
+                                        Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+                                        scf::YieldOp::create(b, loc, combine(b, loc, kind, old, value, isUnsigned));
+                                      },
+                                      [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, old); });
+                                  return branch.getResult(0);
+                                });
     if (op.getKind() != PoolKind::average && compute == type.getElementType()) {
       rewriter.replaceOp(op, result);
       return success();
@@ -98,12 +101,13 @@ struct LowerPool final : GraphPattern<PoolOp> {
     rewriter.replaceOp(op, lower.compute(type, shape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
       Value value = tensor::ExtractOp::create(b, loc, result, indices);
       if (op.getKind() == PoolKind::average) {
-        Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(),
-                                                 window.count(b, loc, indices, op.getCountIncludePad()));
+        Value count =
+            arith::IndexCastOp::create(b, loc, b.getI64Type(), window.count(b, loc, indices, op.getCountIncludePad()));
         if (isa<FloatType>(compute)) {
           value = arith::DivFOp::create(b, loc, value, Value(arith::SIToFPOp::create(b, loc, compute, count)));
         } else {
-          Value wide = value.getType().isInteger(64) ? value : Value(arith::ExtSIOp::create(b, loc, b.getI64Type(), value));
+          Value wide =
+              value.getType().isInteger(64) ? value : Value(arith::ExtSIOp::create(b, loc, b.getI64Type(), value));
           Value one = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(1));
           wide = arith::DivSIOp::create(b, loc, wide, Value(arith::MaxSIOp::create(b, loc, count, one)));
           value = compute.isInteger(64) ? wide : Value(arith::TruncIOp::create(b, loc, compute, wide));
@@ -157,32 +161,36 @@ struct LowerMaxPoolWithIndices final : GraphPattern<MaxPoolWithIndicesOp> {
       }
       return widen(b, loc, tensor::ExtractOp::create(b, loc, input, at));
     };
-    Value places = lower.reduce(none, window.sizes(lower), [&](OpBuilder &b, Location loc, ValueRange indices, Value best) -> Value {
-      auto [from, inside] = window.place(b, loc, indices);
-      auto branch = scf::IfOp::create(
-          b, loc, inside,
-          [&, from = from](OpBuilder &b, Location loc) {
-            Value here = offsetOf(b, loc, from);
-            Value zero = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(0));
-            Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, best, zero);
-            Value old = readAt(b, loc, arith::SelectOp::create(b, loc, isFirst, here, best));
-            Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
-            Value better;
-            if (isa<FloatType>(value.getType())) {
-              Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
-              Value wasNumber = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, old, old);
-              better = arith::OrIOp::create(b, loc, Value(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, value, old)),
-                                            Value(arith::AndIOp::create(b, loc, isNaN, wasNumber)));
-            } else {
-              better = arith::CmpIOp::create(b, loc, isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, value, old);
-            }
-            Value take = arith::OrIOp::create(b, loc, isFirst, better);
-            scf::YieldOp::create(b, loc, Value(arith::SelectOp::create(b, loc, take, here, best)));
-          },
-          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, best); });
-      return branch.getResult(0);
-    });
-    Value nothing = narrow(rewriter, op.getLoc(), neutral(rewriter, op.getLoc(), ReduceKind::max, element), type.getElementType());
+    Value places = lower.reduce(
+        none, window.sizes(lower), [&](OpBuilder &b, Location loc, ValueRange indices, Value best) -> Value {
+          auto [from, inside] = window.place(b, loc, indices);
+          auto branch = scf::IfOp::create(
+              b, loc, inside,
+              [&, from = from](OpBuilder &b, Location loc) {
+                Value here = offsetOf(b, loc, from);
+                Value zero = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(0));
+                Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, best, zero);
+                Value old = readAt(b, loc, arith::SelectOp::create(b, loc, isFirst, here, best));
+                Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+                Value better;
+                if (isa<FloatType>(value.getType())) {
+                  Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+                  Value wasNumber = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, old, old);
+                  better = arith::OrIOp::create(
+                      b, loc, Value(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, value, old)),
+                      Value(arith::AndIOp::create(b, loc, isNaN, wasNumber)));
+                } else {
+                  better = arith::CmpIOp::create(
+                      b, loc, isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, value, old);
+                }
+                Value take = arith::OrIOp::create(b, loc, isFirst, better);
+                scf::YieldOp::create(b, loc, Value(arith::SelectOp::create(b, loc, take, here, best)));
+              },
+              [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, best); });
+          return branch.getResult(0);
+        });
+    Value nothing =
+        narrow(rewriter, op.getLoc(), neutral(rewriter, op.getLoc(), ReduceKind::max, element), type.getElementType());
     Value values = lower.compute(type, shape, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
       Value place = tensor::ExtractOp::create(b, loc, places, indices);
       Value zero = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(0));
