@@ -21,15 +21,22 @@ using namespace mlir;
 
 namespace {
 
-/// An op that only moves or repeats elements costs nothing to compute again.
-bool isMovement(linalg::GenericOp op) { return op.getNumDpsInputs() == 1 && op.getBody()->getOperations().size() == 1; }
+/// An op that only moves or repeats elements costs nothing to compute again. Into a reduction a transposition does not
+/// move: its strided reads would be repeated there, while a copy in the right order is read contiguously.
+bool isCheapIn(linalg::GenericOp producer, linalg::GenericOp consumer) {
+  if (producer.getNumDpsInputs() != 1 || producer.getBody()->getOperations().size() != 1)
+    return false;
+  AffineMap map = producer.getMatchingIndexingMap(producer.getDpsInputOperand(0));
+  bool transposes = map.isPermutation() && !map.isIdentity();
+  return !transposes || consumer.getNumReductionLoops() == 0;
+}
 
 bool readsOnce(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   if (!consumer || !producer || !operand->get().hasOneUse())
     return false;
-  return consumer.getMatchingIndexingMap(operand).isPermutation() || isMovement(producer);
+  return consumer.getMatchingIndexingMap(operand).isPermutation() || isCheapIn(producer, consumer);
 }
 
 struct FuseElementwise final : mlc::impl::LinalgFuseElementwisePassBase<FuseElementwise> {
