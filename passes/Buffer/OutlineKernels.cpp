@@ -76,6 +76,8 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
     auto type = b.getFunctionType(llvm::to_vector(ValueRange(arguments).getTypes()), {});
     auto kernel = func::FuncOp::create(b, op.getLoc(), "kernel", type);
     kernel.setPrivate();
+    // LLVM would put a function with one call back where it came from.
+    kernel->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
     Block *body = kernel.addEntryBlock();
     b.setInsertionPointToStart(body);
     IRMapping mapping;

@@ -75,7 +75,7 @@ def BufferExpandReshapesPass : Pass<"buffer-expand-reshapes", "::mlir::func::Fun
 def BufferOutlineKernelsPass : Pass<"buffer-outline-kernels", "::mlir::ModuleOp"> {
   let summary = "Gives every linalg op a function of its own";
   let description = [{
-    Equal functions are shared. Buffers that do not overlap with any other argument are marked `llvm.noalias`.
+    The functions are never inlined, and equal ones are shared. Buffers that do not overlap with any other argument are marked `llvm.noalias`.
 
     ```
     linalg.generic … ins(%0 : memref<4xf32>) outs(%1 : memref<4xf32>) { … }
