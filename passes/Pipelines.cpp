@@ -64,8 +64,10 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   function.addPass(createBufferPlanArenaPass());      // every static buffer gets its place
   function.addPass(createBufferExpandCopiesPass());   // what is no memcpy becomes a loop
   function.addPass(createBufferExpandReshapesPass()); // what upstream cannot view becomes a cast
-  if (options.optLevel > 0)
-    pm.addPass(createBufferOutlineKernelsPass()); // one function a kernel, equal ones once
+  if (options.optLevel > 0) {
+    pm.addPass(createBufferOutlineKernelsPass());     // one function a kernel, equal ones once
+    pm.addPass(createBufferParallelizeKernelsPass()); // large ones on the threads of the run
+  }
 }
 
 void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {

@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -59,6 +60,17 @@ LogicalResult WorkspaceOp::verify() {
     return failure();
   if (getOffset() % 64 != 0) // (C2)
     return emitOpError("expected an offset that is a multiple of 64, but got ") << getOffset();
+  return success();
+}
+
+LogicalResult ParallelForOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, getKernelAttr());
+  if (!kernel || kernel.getNumResults() != 0) // (C1)
+    return emitOpError("requires a function without results named ") << getKernelAttr();
+  SmallVector<Type> expected(getCaptures().getTypes());
+  expected.append(2, IndexType::get(getContext()));
+  if (!llvm::equal(kernel.getArgumentTypes(), expected)) // (C2)
+    return emitOpError("expected a kernel of ") << TypeRange(expected) << ", but got " << kernel.getArgumentTypes();
   return success();
 }
 

@@ -5,6 +5,7 @@
 include "mlir/IR/OpBase.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Rt_Dialect : Dialect {
@@ -111,6 +112,20 @@ def Rt_FreeOp : Op<Rt_Dialect, "free"> {
   let description = [{Example: `rt.free %frame, %0 : memref<?x4xf32>`}];
   let arguments = (ins Rt_FrameType:$frame, Arg<AnyStridedMemRef, "", [MemFree]>:$buffer);
   let assemblyFormat = "$frame `,` $buffer attr-dict `:` type($buffer)";
+}
+
+def Rt_ParallelForOp : Op<Rt_Dialect, "parallel_for", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "calls a kernel on ranges of its outer loop, on the threads of the run";
+  let description = [{
+    The kernel takes `operands`, then the begin and the end of a range. The ranges cover [0, count) once, each at least `grain`
+    long, in any order; the iterations are independent.
+
+    Constraints: (C1) `kernel` names a function without results, (C2) that takes the operands and two index values.
+
+    Example: `rt.parallel_for %frame, @kernel_0(%0) count %n grain 8 : memref<?x4xf32>`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$captures, Index:$count, I64Attr:$grain);
+  let assemblyFormat = "$frame `,` $kernel `(` $captures `)` `count` $count `grain` $grain attr-dict `:` type($captures)";
 }
 
 #endif

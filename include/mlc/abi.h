@@ -82,6 +82,11 @@ __attribute__((noreturn))
 #endif
 void mlc_rt_fail(mlc_frame *frame, const char *message);
 
+/** Calls `body(captures, begin, end)` so that the ranges cover [0, count) once, on the threads of the context, each
+ * range at least `grain` long; returns when all are done. Must not nest, and a body must not fail. */
+void mlc_rt_parallel_for(mlc_frame *frame, void (*body)(void *captures, int64_t begin, int64_t end), void *captures,
+                         int64_t count, int64_t grain);
+
 #ifdef __cplusplus
 }
 #endif

@@ -76,6 +76,7 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
     auto type = b.getFunctionType(llvm::to_vector(ValueRange(arguments).getTypes()), {});
     auto kernel = func::FuncOp::create(b, op.getLoc(), "kernel", type);
     kernel.setPrivate();
+    kernel->setAttr("llvm.linkage", LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
     // LLVM would put a function with one call back where it came from.
     kernel->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
     Block *body = kernel.addEntryBlock();

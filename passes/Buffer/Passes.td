@@ -87,4 +87,18 @@ def BufferOutlineKernelsPass : Pass<"buffer-outline-kernels", "::mlir::ModuleOp"
                     Statistic<"numShared", "shared-kernels", "ops that found their function made already">];
 }
 
+def BufferParallelizeKernelsPass : Pass<"buffer-parallelize-kernels", "::mlir::ModuleOp"> {
+  let summary = "Runs the outer loops of large kernels on the threads of the run";
+  let description = [{
+    The first parallel loop of more than one iteration is cut into ranges; a range has at least so many iterations that the
+    hand-over is small against its work. Small kernels stay on the calling thread.
+
+    ```
+    call @kernel_0(%0, %1)      =>      rt.parallel_for %frame, @kernel_0(%0, %1) count %c128 grain 16
+    ```
+  }];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::affine::AffineDialect", "::mlir::memref::MemRefDialect"];
+  let statistics = [Statistic<"numParallel", "parallel-kernels", "kernels that run on several threads">];
+}
+
 #endif

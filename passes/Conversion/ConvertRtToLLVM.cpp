@@ -181,6 +181,65 @@ struct LowerFree final : RtPattern<mlc::rt::FreeOp> {
   }
 };
 
+/// The captures travel in a struct on the stack, to a function that unpacks them for the kernel.
+struct LowerParallelFor final : RtPattern<mlc::rt::ParallelForOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::ParallelForOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto module = op->getParentOfType<ModuleOp>();
+    SmallVector<Type> fields(adaptor.getCaptures().getTypes());
+    auto record = LLVM::LLVMStructType::getLiteral(getContext(), fields);
+    std::string name = (op.getKernel() + "_range").str();
+    if (!module.lookupSymbol(name))
+      buildRange(op, name, record, module, rewriter);
+    Value captures;
+    {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(&op->getParentOp()->getRegion(0).front());
+      Value one = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(1));
+      captures = LLVM::AllocaOp::create(rewriter, loc, getPtrType(), record, one);
+    }
+    for (auto [i, capture] : llvm::enumerate(adaptor.getCaptures()))
+      LLVM::StoreOp::create(rewriter, loc, capture, fieldOf(rewriter, loc, record, captures, i));
+    Value body = LLVM::AddressOfOp::create(rewriter, loc, getPtrType(), name);
+    Value grain = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(op.getGrain()));
+    Type i64 = rewriter.getI64Type();
+    call(op, "mlc_rt_parallel_for", {getPtrType(), getPtrType(), getPtrType(), i64, i64},
+         LLVM::LLVMVoidType::get(getContext()), {adaptor.getFrame(), body, captures, adaptor.getCount(), grain},
+         rewriter);
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  static Value fieldOf(OpBuilder &b, Location loc, Type record, Value base, size_t i) {
+    return LLVM::GEPOp::create(b, loc, base.getType(), record, base,
+                               ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(i)});
+  }
+
+  /// void @kernel_range(captures, begin, end)
+  void buildRange(mlc::rt::ParallelForOp op, StringRef name, LLVM::LLVMStructType record, ModuleOp module,
+                  ConversionPatternRewriter &rewriter) const {
+    OpBuilder::InsertionGuard guard(rewriter);
+    Location loc = op.getLoc();
+    rewriter.setInsertionPointToEnd(module.getBody());
+    Type i64 = rewriter.getI64Type();
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), {getPtrType(), i64, i64});
+    auto function = LLVM::LLVMFuncOp::create(rewriter, loc, name, type, LLVM::Linkage::Internal);
+    Block *entry = function.addEntryBlock(rewriter);
+    rewriter.setInsertionPointToStart(entry);
+    SmallVector<Value> values;
+    for (auto [i, field] : llvm::enumerate(record.getBody()))
+      values.push_back(
+          LLVM::LoadOp::create(rewriter, loc, field, fieldOf(rewriter, loc, record, entry->getArgument(0), i)));
+    auto arguments = getTypeConverter()->promoteOperands(loc, op.getCaptures(), ValueRange(values), rewriter);
+    arguments.append({entry->getArgument(1), entry->getArgument(2)});
+    LLVM::CallOp::create(rewriter, loc, TypeRange(), op.getKernel(), arguments);
+    LLVM::ReturnOp::create(rewriter, loc, ValueRange());
+  }
+};
+
 /// A failing check leaves the run with its message.
 struct LowerAssert final : RtPattern<cf::AssertOp> {
   using RtPattern::RtPattern;
@@ -235,8 +294,8 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     LLVMTypeConverter converter(context, options);
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
-    patterns.add<LowerInputSize, LowerInput, LowerWeight, LowerWorkspace, LowerOutput, LowerAlloc, LowerFree>(
-        converter);
+    patterns.add<LowerInputSize, LowerInput, LowerWeight, LowerWorkspace, LowerOutput, LowerAlloc, LowerFree,
+                 LowerParallelFor>(converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
     patterns.add<EraseParameter>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);

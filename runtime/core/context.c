@@ -43,7 +43,6 @@ mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options,
   if (!model)
     return mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: out of memory", api->name);
   model->info = info;
-  model->threads = options && options->threads ? options->threads : 1;
   model->arena = mlc_aligned_alloc(info->arena_bytes);
   model->outputs = calloc(api->num_outputs + 1, sizeof *model->outputs);
   model->input_data = calloc(api->num_inputs + 1, sizeof *model->input_data);
@@ -59,6 +58,11 @@ mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options,
   mlc_status status = failed ? mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes of workspace",
                                                api->name, (unsigned long long)info->arena_bytes)
                              : mlc_weights_open(model, options ? options->weights_path : NULL);
+  if (status.code == MLC_OK && options && options->threads > 1) {
+    model->threads = mlc_threads_create(options->threads - 1);
+    if (!model->threads)
+      status = mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot start %d threads", api->name, options->threads - 1);
+  }
   if (status.code != MLC_OK) {
     mlc_rt_destroy(model);
     return status;
@@ -74,6 +78,7 @@ void mlc_rt_destroy(mlc_model *model) {
     free(model->outputs[i].sizes);
     free(model->outputs[i].own);
   }
+  mlc_threads_destroy(model->threads);
   mlc_weights_close(model);
   mlc_pool_destroy(&model->pool);
   free(model->arena);

@@ -20,6 +20,13 @@ typedef struct mlc_pool {
   size_t count, capacity;
 } mlc_pool;
 
+/* Threads that wait for the loops of one context. */
+typedef struct mlc_threads mlc_threads;
+
+/* Starts `count` threads; NULL when the system has none left. */
+mlc_threads *mlc_threads_create(int32_t count);
+void mlc_threads_destroy(mlc_threads *threads);
+
 /* An output while a run goes on. */
 typedef struct mlc_output {
   mlc_tensor *tensor; /* where the result is described; NULL for a typed buffer */
@@ -36,7 +43,7 @@ struct mlc_model {
   void *mapping; /* of a file of weights, or NULL */
   uint64_t mapping_bytes;
   uint8_t *arena;
-  int32_t threads;
+  mlc_threads *threads; /* NULL for a context of one thread */
   mlc_pool pool;
   mlc_output *outputs;
   const void **input_data;

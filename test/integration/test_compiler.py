@@ -62,6 +62,18 @@ class Compile(ToolTest):
         self.assertEqual(names, {"m_create", "m_run", "m_destroy", "m_api", "mlc_library_api"})
 
 
+class Threads(ToolTest):
+    def test_results_do_not_depend_on_the_number_of_threads(self):
+        rng = np.random.default_rng(0)
+        made = model([h.make_node("MatMul", ["x", "w"], ["a"]), h.make_node("Softmax", ["a"], ["y"])], [value("x", ["N", 300])], [value("y", ["N", 400])],
+                     [weights("w", rng.standard_normal((300, 400)).astype(np.float32))])
+        library = self.compile(made)
+        x = rng.standard_normal((257, 300)).astype(np.float32)
+        results = [self.run_model(library, {"x": x}, "--threads", str(n))["y"] for n in (1, 2, 3, 7)]
+        for other in results[1:]:
+            np.testing.assert_array_equal(results[0], other)
+
+
 class Shapes(ToolTest):
     def test_symbols_at_run_time(self):
         made, reference = mlp()

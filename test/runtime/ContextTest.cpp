@@ -157,6 +157,29 @@ TEST_F(ContextTest, ContextsRunInTheirOwnThreads) {
     thread.join();
 }
 
+TEST(ParallelFor, CoversEveryRangeOnce) {
+  for (int threads : {1, 2, 4}) {
+    mlc_options options = {sizeof options, threads, nullptr};
+    mlc_model *own = nullptr;
+    ASSERT_EQ(mlc_rt_create(&info, &options, &own).code, MLC_OK);
+    mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own};
+    for (int64_t count : {0, 1, 7, 1000}) {
+      for (int64_t grain : {1, 3, 5000}) {
+        std::vector<int> seen(static_cast<size_t>(count) + 1, 0);
+        auto body = [](void *captures, int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i)
+            ++static_cast<int *>(captures)[i];
+        };
+        for (int repeat = 0; repeat < 20; ++repeat)
+          mlc_rt_parallel_for(&frame, body, seen.data(), count, grain);
+        for (int64_t i = 0; i < count; ++i)
+          ASSERT_EQ(seen[static_cast<size_t>(i)], 20);
+      }
+    }
+    mlc_rt_destroy(own);
+  }
+}
+
 TEST(Create, RefusesAnotherVersion) {
   mlc_model_info other = info;
   other.abi_version = 99;

@@ -8,6 +8,9 @@ if(MLC_SANITIZE)
   target_compile_options(mlc_options INTERFACE -fsanitize=${MLC_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(mlc_options INTERFACE -fsanitize=${MLC_SANITIZE})
 endif()
+if(MLC_FUZZERS)
+  target_compile_options(mlc_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # What code on LLVM and MLIR needs: their headers, and the shared libraries of the distribution.
 add_library(mlc_mlir INTERFACE)

@@ -21,3 +21,20 @@ func.func @workspace_c2_alignment(%frame: !rt.frame) {
   %0 = rt.workspace %frame at 4 : memref<2xf32>
   return
 }
+
+// -----
+
+func.func @parallel_for_c1_kernel(%frame: !rt.frame, %n: index) {
+  // expected-error @+1 {{requires a function without results named}}
+  rt.parallel_for %frame, @nowhere(%n) count %n grain 1 : index
+  return
+}
+
+// -----
+
+func.func private @kernel(memref<4xf32>, index)
+func.func @parallel_for_c2_arguments(%frame: !rt.frame, %n: index, %x: memref<4xf32>) {
+  // expected-error @+1 {{expected a kernel of}}
+  rt.parallel_for %frame, @kernel(%x) count %n grain 1 : memref<4xf32>
+  return
+}

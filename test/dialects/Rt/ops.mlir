@@ -16,5 +16,8 @@ func.func @frame(%frame: !rt.frame) {
   %4 = rt.alloc %frame sizes(%n) : memref<?xf32>
   // CHECK: rt.free %arg0, %[[B]] : memref<?xf32>
   rt.free %frame, %4 : memref<?xf32>
+  // CHECK: rt.parallel_for %arg0, @kernel(%{{.*}}) count %[[N]] grain 8 : memref<4xf32>
+  rt.parallel_for %frame, @kernel(%3) count %n grain 8 : memref<4xf32>
   return
 }
+func.func private @kernel(memref<4xf32>, index, index)

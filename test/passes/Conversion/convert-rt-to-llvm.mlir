@@ -20,6 +20,9 @@ func.func @frame(%frame: !rt.frame) {
   %4 = rt.alloc %frame sizes(%n) : memref<?xf32>
   // CHECK: llvm.call @mlc_rt_free(%[[FRAME]]
   rt.free %frame, %4 : memref<?xf32>
+  // CHECK: llvm.mlir.addressof @kernel_range
+  // CHECK: llvm.call @mlc_rt_parallel_for(%[[FRAME]]
+  rt.parallel_for %frame, @kernel(%2) count %n grain 8 : memref<4xf32>
   %c4 = arith.constant 4 : index
   %ok = arith.cmpi eq, %n, %c4 : index
   // CHECK: llvm.cond_br
@@ -29,3 +32,6 @@ func.func @frame(%frame: !rt.frame) {
   cf.assert %ok, "node 'x': sizes differ"
   return
 }
+// CHECK: llvm.func internal @kernel_range(%{{.*}}: !llvm.ptr, %[[BEGIN:.*]]: i64, %[[END:.*]]: i64)
+// CHECK: llvm.call @kernel({{.*}}, %[[BEGIN]], %[[END]])
+func.func private @kernel(memref<4xf32>, index, index)
