@@ -20,7 +20,7 @@ def Graph_Dialect : Dialect {
     The ops are few and general: an importer builds Gelu, Einsum or Trilu out of them. What later stages must see as one
     thing (a convolution, a normalization, a softmax) stays one op.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
   let hasConstantMaterializer = 1;
 }
 

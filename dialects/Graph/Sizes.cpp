@@ -8,6 +8,8 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace mlc::graph {
@@ -64,6 +66,12 @@ Value SizeBuilder::value(Size size) {
 }
 
 namespace {
+/// The nearest 64-bit number: sizes that a hostile model makes up must not wrap into small ones.
+int64_t clamped(__int128 value) {
+  constexpr int64_t lowest = std::numeric_limits<int64_t>::min(), highest = std::numeric_limits<int64_t>::max();
+  return value < lowest ? lowest : value > highest ? highest : static_cast<int64_t>(value);
+}
+
 /// Folds `fold` over two constants, or builds `Op`.
 template <typename Op, typename Fold>
 Size combine(SizeBuilder &sizes, OpBuilder *builder, std::optional<Location> loc, Size lhs, Size rhs, Fold fold) {
@@ -94,13 +102,15 @@ Size SizeBuilder::add(Size lhs, Size rhs) {
     return rhs;
   if (getConstant(rhs) == 0)
     return lhs;
-  return combine<arith::AddIOp>(*this, builder, loc, lhs, rhs, [](int64_t a, int64_t b) { return a + b; });
+  return combine<arith::AddIOp>(*this, builder, loc, lhs, rhs,
+                                [](int64_t a, int64_t b) { return clamped(static_cast<__int128>(a) + b); });
 }
 
 Size SizeBuilder::sub(Size lhs, Size rhs) {
   if (getConstant(rhs) == 0)
     return lhs;
-  return combine<arith::SubIOp>(*this, builder, loc, lhs, rhs, [](int64_t a, int64_t b) { return a - b; });
+  return combine<arith::SubIOp>(*this, builder, loc, lhs, rhs,
+                                [](int64_t a, int64_t b) { return clamped(static_cast<__int128>(a) - b); });
 }
 
 Size SizeBuilder::mul(Size lhs, Size rhs) {
@@ -108,21 +118,22 @@ Size SizeBuilder::mul(Size lhs, Size rhs) {
     return rhs;
   if (getConstant(rhs) == 1 || getConstant(lhs) == 0)
     return lhs;
-  return combine<arith::MulIOp>(*this, builder, loc, lhs, rhs, [](int64_t a, int64_t b) { return a * b; });
+  return combine<arith::MulIOp>(*this, builder, loc, lhs, rhs,
+                                [](int64_t a, int64_t b) { return clamped(static_cast<__int128>(a) * b); });
 }
 
 Size SizeBuilder::floorDiv(Size lhs, Size rhs) {
   if (getConstant(rhs) == 1)
     return lhs;
   return combine<arith::FloorDivSIOp>(*this, builder, loc, lhs, rhs,
-                                      [](int64_t a, int64_t b) { return b ? llvm::divideFloorSigned(a, b) : 0; });
+                                      [](int64_t a, int64_t b) { return b > 0 ? llvm::divideFloorSigned(a, b) : 0; });
 }
 
 Size SizeBuilder::ceilDiv(Size lhs, Size rhs) {
   if (getConstant(rhs) == 1)
     return lhs;
   return combine<arith::CeilDivSIOp>(*this, builder, loc, lhs, rhs,
-                                     [](int64_t a, int64_t b) { return b ? llvm::divideCeilSigned(a, b) : 0; });
+                                     [](int64_t a, int64_t b) { return b > 0 ? llvm::divideCeilSigned(a, b) : 0; });
 }
 
 Size SizeBuilder::max(Size lhs, Size rhs) {

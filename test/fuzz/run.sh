@@ -18,4 +18,4 @@ PY
 # LLVM's libraries are not instrumented: containers that they fill look overflowed from here.
 export ASAN_OPTIONS=detect_container_overflow=0:allocator_may_return_null=1:detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 build/asan/bin/import-onnx-fuzzer "$found" "$corpus" -max_total_time="$seconds" -max_len=4096 -timeout=25 -rss_limit_mb=6000 \
-  -artifact_prefix=build/fuzz/ -print_final_stats=1
+  -artifact_prefix=build/fuzz/ -print_final_stats=1 "${@:2}"

@@ -85,12 +85,9 @@ Values convTranspose(NodeImporter &n) {
   n.require(n.rank(x) >= 3 && n.rank(filter) == n.rank(x), "expected input and filter of one rank, 3 at least");
   size_t spatial = n.rank(x) - 2;
   ArrayRef<int64_t> kernel = n.type(filter).getShape().drop_front(2);
-  auto list = [&](StringRef name, int64_t otherwise, size_t count) {
-    Ints values = n.intsAttr(name).value_or(Ints(count, otherwise));
-    if (values.size() != count)
-      n.fail("expected " + Twine(count) + " entries, but got " + Twine(values.size()), name);
-    return values;
-  };
+  auto list = [&](StringRef name, int64_t otherwise, size_t count) { return n.smallInts(name, otherwise, count); };
+  for (int64_t size : kernel)
+    n.require(ShapedType::isDynamic(size) || size == static_cast<int32_t>(size), "expected a kernel below 2^31");
   if (std::optional<Ints> declared = n.intsAttr("kernel_shape"))
     for (size_t i = 0; i < spatial; ++i)
       n.require(declared->size() == spatial && (ShapedType::isDynamic(kernel[i]) || (*declared)[i] == kernel[i]),
@@ -106,6 +103,8 @@ Values convTranspose(NodeImporter &n) {
     if (outputShape && outputShape->size() == spatial + 2)
       outputShape->erase(outputShape->begin(), outputShape->begin() + 2);
     n.require(!outputShape || outputShape->size() == spatial, "expected one entry of output_shape a spatial axis");
+    for (int64_t size : outputShape.value_or(Ints()))
+      n.require(size >= 0 && size < (int64_t(1) << 40), "expected an output_shape that can be addressed");
     for (size_t i = 0; i < spatial; ++i) {
       int64_t size = n.type(x).getDimSize(2 + i), reach = (kernel[i] - 1) * dilations[i] + 1, total;
       if (ShapedType::isDynamic(kernel[i]) || (outputShape && ShapedType::isDynamic(size)))

@@ -91,6 +91,16 @@ std::optional<Ints> NodeImporter::intsAttr(StringRef name) {
   return Ints(attribute->ints().begin(), attribute->ints().end());
 }
 
+Ints NodeImporter::smallInts(StringRef name, int64_t otherwise, size_t count) {
+  Ints values = intsAttr(name).value_or(Ints(count, otherwise));
+  if (values.size() != count)
+    fail("expected " + Twine(count) + " entries, but got " + Twine(values.size()), name);
+  for (int64_t value : values)
+    if (value != static_cast<int32_t>(value))
+      fail("expected numbers below 2^31, but got " + Twine(value), name);
+  return values;
+}
+
 int64_t NodeImporter::axis(int64_t value, int64_t rank, StringRef what) {
   if (value < -rank || value >= rank)
     fail("expected " + what + " in [" + Twine(-rank) + ", " + Twine(rank) + "), but got " + Twine(value), what);
@@ -241,6 +251,7 @@ Value NodeImporter::slice(Value value, ArrayRef<Size> offsets, ArrayRef<Size> si
 }
 
 Value NodeImporter::sliceAxis(Value value, int64_t axis, Size start, Size size) {
+  require(axis < rank(value), "expected a list, but got a scalar");
   Shape offsets(rank(value), constantSize(0)), steps(rank(value), constantSize(1)), extents = shape(value);
   offsets[axis] = start;
   extents[axis] = size;
@@ -258,6 +269,7 @@ Value NodeImporter::iota(int64_t axis, ArrayRef<Size> shape, Type element) {
 }
 
 Value NodeImporter::unsqueeze(Value value, ArrayRef<int64_t> axes) {
+  require(rank(value) + static_cast<int64_t>(axes.size()) < 1024, "the result has too many axes");
   Shape old = shape(value), result;
   size_t next = 0;
   for (size_t i = 0; i < old.size() + axes.size(); ++i)

@@ -63,6 +63,8 @@ public:
   std::optional<double> optionalFloat(llvm::StringRef name);
   std::string stringAttr(llvm::StringRef name, llvm::StringRef otherwise);
   std::optional<Ints> intsAttr(llvm::StringRef name);
+  /// A list of `count` numbers of less than 2^31 in size, or `count` times `otherwise`.
+  Ints smallInts(llvm::StringRef name, int64_t otherwise, size_t count);
   const onnx::AttributeProto *attr(llvm::StringRef name);
   /// Marks an attribute as of no consequence.
   void ignoreAttr(llvm::StringRef name) { attr(name); }

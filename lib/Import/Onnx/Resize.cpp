@@ -176,6 +176,9 @@ Values resize(NodeImporter &n) {
   request.roi = f64s(n, {});
   if (*coordinates == CoordinateMode::tf_crop_and_resize) {
     Value roi = n.cast(n.input(1), n.b.getF64Type());
+    n.require(n.rank(roi) == 1 &&
+                  (n.type(roi).isDynamicDim(0) || n.type(roi).getDimSize(0) == 2 * static_cast<int64_t>(axes.size())),
+              "expected two entries of roi an axis");
     SmallVector<Value> parts(rank, f64s(n, 0.0));
     parts.append(rank, f64s(n, 1.0));
     for (auto [i, axis] : llvm::enumerate(axes)) {

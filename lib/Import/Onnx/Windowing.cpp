@@ -7,10 +7,7 @@ namespace mlc::onnximport {
 Windowing::Windowing(NodeImporter &n, llvm::ArrayRef<Size> inputSpatial, llvm::ArrayRef<int64_t> filter) {
   size_t spatial = inputSpatial.size();
   auto list = [&](llvm::StringRef name, int64_t otherwise, size_t count) {
-    Ints values = n.intsAttr(name).value_or(Ints(count, otherwise));
-    if (values.size() != count)
-      n.fail("expected " + llvm::Twine(count) + " entries, but got " + llvm::Twine(values.size()), name);
-    return values;
+    return n.smallInts(name, otherwise, count);
   };
   std::optional<Ints> declared = n.intsAttr("kernel_shape");
   if (!declared && filter.empty())
@@ -18,6 +15,9 @@ Windowing::Windowing(NodeImporter &n, llvm::ArrayRef<Size> inputSpatial, llvm::A
   kernel = declared ? *declared : Ints(filter);
   if (kernel.size() != spatial)
     n.fail("expected " + llvm::Twine(spatial) + " entries, but got " + llvm::Twine(kernel.size()), "kernel_shape");
+  for (int64_t size : kernel)
+    if (!mlir::ShapedType::isDynamic(size) && size != static_cast<int32_t>(size))
+      n.fail("expected a kernel below 2^31, but got " + llvm::Twine(size), "kernel_shape");
   for (auto [i, size] : llvm::enumerate(filter))
     if (!mlir::ShapedType::isDynamic(size) && size != kernel[i])
       n.fail("expected the filter's size " + llvm::Twine(size) + ", but got " + llvm::Twine(kernel[i]), "kernel_shape");
