@@ -25,6 +25,7 @@
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
 
 #include <iostream>
 
@@ -38,13 +39,16 @@ namespace {
 class Artifacts final {
 public:
   ~Artifacts() {
-    for (const auto &[temporary, path] : files)
+    for (const auto &[temporary, path] : files) {
       llvm::sys::fs::remove(temporary);
+      llvm::sys::DontRemoveFileOnSignal(temporary);
+    }
   }
   /// A temporary file in the same folder that becomes `path`.
   std::string reserve(const std::string &path) {
     std::string temporary = path + ".tmp" + std::to_string(llvm::sys::Process::getProcessId());
     files.emplace_back(temporary, path);
+    llvm::sys::RemoveFileOnSignal(temporary); // a kill leaves nothing behind
     return temporary;
   }
   llvm::Error writeText(const std::string &path, StringRef text) {

@@ -161,11 +161,34 @@ struct LowerAlloc final : RtPattern<mlc::rt::AllocOp> {
     auto type = cast<MemRefType>(op.getType());
     SmallVector<Value> sizes, strides;
     Value bytes;
-    getMemRefDescriptorSizes(loc, type, adaptor.getSizes(), rewriter, sizes, strides, bytes, /*sizeInBytes=*/true);
+    getMemRefDescriptorSizes(loc, type, adaptor.getSizes(), rewriter, sizes, strides, bytes, /*sizeInBytes=*/false);
+    bytes = bytesOf(op, adaptor.getSizes(), rewriter);
     Value pointer = call(op, "mlc_rt_alloc", {getPtrType(), rewriter.getI64Type()}, getPtrType(),
                          {adaptor.getFrame(), bytes}, rewriter);
     rewriter.replaceOp(op, Value(createMemRefDescriptor(loc, type, pointer, pointer, sizes, strides, rewriter)));
     return success();
+  }
+
+private:
+  /// The product of the sizes in bytes; what does not fit, a negative size included, is more than the runtime has.
+  static Value bytesOf(mlc::rt::AllocOp op, ValueRange dynamicSizes, ConversionPatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getType());
+    int64_t fixed = std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+    for (int64_t size : type.getShape())
+      fixed *= ShapedType::isDynamic(size) ? 1 : size;
+    Type i64 = rewriter.getI64Type(), i1 = rewriter.getI1Type();
+    auto pair = LLVM::LLVMStructType::getLiteral(rewriter.getContext(), {i64, i1});
+    Value total = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(fixed));
+    Value most = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(-1));
+    Value wraps = LLVM::ConstantOp::create(rewriter, loc, rewriter.getBoolAttr(false));
+    for (Value size : dynamicSizes) {
+      Value product = LLVM::UMulWithOverflowOp::create(rewriter, loc, pair, total, size);
+      total = LLVM::ExtractValueOp::create(rewriter, loc, product, ArrayRef<int64_t>{0});
+      Value flag = LLVM::ExtractValueOp::create(rewriter, loc, product, ArrayRef<int64_t>{1});
+      wraps = LLVM::OrOp::create(rewriter, loc, wraps, flag);
+    }
+    return LLVM::SelectOp::create(rewriter, loc, wraps, most, total);
   }
 };
 

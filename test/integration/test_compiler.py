@@ -1,6 +1,8 @@
 """mlc-opt and mlc-run from the outside: artifacts, options, shapes, reports, phases, bad input."""
 import json
 import os
+import subprocess
+import time
 import unittest
 
 import numpy as np
@@ -111,6 +113,17 @@ class Shapes(ToolTest):
         np.save(self.path("b.npy"), three)
         _, error = self.call(RUN, library, "--input", "a=a.npy", "--input", "b=b.npy", code=1)
         self.assertIn("node 'sum': sizes cannot be broadcast together", error)
+
+    def test_sizes_too_large_for_memory(self):
+        made = model([h.make_node("Tile", ["x", "r"], ["t"]), h.make_node("ReduceSum", ["t"], ["y"], keepdims=0)],
+                     [value("x", ["N", "M"]), value("r", [2], T.INT64)], [value("y", [])])
+        library = self.compile(made)
+        np.save(self.path("x.npy"), np.ones((2, 2), np.float32))
+        for repeats in ([1 << 31, 1 << 31], [1 << 40, 1 << 40], [-3, 1]):
+            np.save(self.path("r.npy"), np.array(repeats))
+            _, error = self.call(RUN, library, "--input", "x=x.npy", "--input", "r=r.npy", code=1)
+            self.assertIn("mlc-run: m: ", error)
+        self.assertEqual(self.run_model(library, {"x": np.ones((2, 2), np.float32), "r": np.array([3, 2])})["y"], 24)
 
     def test_shape_chain_leaves_no_tensors(self):
         made = model([h.make_node("Shape", ["x"], ["s"]), h.make_node("Gather", ["s", "zero"], ["n"]), h.make_node("Unsqueeze", ["n", "axes"], ["u"]),
@@ -323,6 +336,41 @@ class BadInput(ToolTest):
         self.refuse(model(add, [value("x", [3])], [value("y", [3])], [huge]), "too large")
         text = onnx.TensorProto(name="w", data_type=T.STRING, dims=[1], string_data=[b"a"])
         self.refuse(model(add, [value("x", [3])], [value("y", [3])], [text]), "unsupported data type STRING")
+
+    def test_model_larger_than_protobuf(self):
+        with open(self.path("bad.onnx"), "wb") as file:
+            file.truncate(3 << 30)  # sparse
+        self.assertIn("larger than the 2 GiB", self.call(OPT, "bad.onnx", "-o", "libbad.so", code=1)[1])
+
+    def test_functions_that_explode(self):
+        functions = []
+        for i in range(40):
+            body = [h.make_node(f"F{i + 1}", ["a"], ["b"], domain="f"), h.make_node(f"F{i + 1}", ["b"], ["c"], domain="f")] if i < 39 else [
+                h.make_node("Relu", ["a"], ["c"])]
+            functions.append(h.make_function("f", f"F{i}", ["a"], ["c"], body, [h.make_opsetid("", 17), h.make_opsetid("f", 1)]))
+        graph = h.make_graph([h.make_node("F0", ["x"], ["y"], domain="f")], "g", [value("x", [2])], [value("y", [2])])
+        made = h.make_model(graph, opset_imports=[h.make_opsetid("", 17), h.make_opsetid("f", 1)], functions=functions, ir_version=10)
+        self.refuse(made, "more than")
+        functions[-1].node[0].op_type, functions[-1].node[0].domain = "F0", "f"
+        graph.node[0].op_type = "F38"
+        made = h.make_model(graph, opset_imports=[h.make_opsetid("", 17), h.make_opsetid("f", 1)], functions=functions, ir_version=10)
+        self.refuse(made, "calls itself")
+
+    def test_kill_leaves_nothing_behind(self):
+        big = np.random.default_rng(0).standard_normal((512, 512)).astype(np.float32)
+        nodes, last = [], "x"
+        for i in range(60):
+            nodes += [h.make_node("MatMul", [last, "w"], [f"m{i}"]), h.make_node("Softmax", [f"m{i}"], [f"s{i}"])]
+            last = f"s{i}"
+        nodes.append(h.make_node("Relu", [last], ["y"]))
+        onnx.save(model(nodes, [value("x", ["N", 512])], [value("y", ["N", 512])], [weights("w", big)]), self.path("m.onnx"))
+        for delay in (0.05, 0.2, 0.4):
+            process = subprocess.Popen([OPT, "m.onnx", "-o", "libm.so"], cwd=self.folder, stderr=subprocess.DEVNULL)
+            time.sleep(delay)
+            process.terminate()
+            process.wait()
+            if process.returncode != 0:
+                self.assertEqual(os.listdir(self.folder), ["m.onnx"])
 
     def test_opsets(self):
         self.refuse(model([h.make_node("Relu", ["x"], ["y"])], [value("x", [2])], [value("y", [2])], opset=99), "unsupported opset 99")

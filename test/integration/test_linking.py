@@ -6,7 +6,7 @@ import unittest
 import onnx
 from onnx import helper as h
 
-from support import OPT, ToolTest, mlp, model, value
+from support import BIN, OPT, ToolTest, mlp, model, value
 
 PROGRAM = r"""
 #include "first.h"
@@ -50,13 +50,13 @@ endforeach()
 
 
 class Linking(ToolTest):
-    def prepare(self, ending):
+    def prepare(self, ending, compiler=OPT):
         made, reference = mlp()
         onnx.save(made, self.path("first.onnx"))
         other = model([h.make_node("Mul", ["x", "x"], ["y"])], [value("x", [8])], [value("y", [8])])
         onnx.save(other, self.path("second.onnx"))
         for name in ("first", "second"):
-            self.call(OPT, name + ".onnx", "-o", f"lib{name}.{ending}")
+            self.call(compiler, name + ".onnx", "-o", f"lib{name}.{ending}")
         for name in ("main.c", "main.cpp"):
             with open(self.path(name), "w") as file:
                 file.write(PROGRAM)
@@ -87,6 +87,14 @@ class Linking(ToolTest):
             self.call("cmake", "--build", build)
             for language in ("c", "cpp"):
                 self.assertEqual(self.call(f"{build}/example_{language}")[0], self.expected)
+
+    def test_install_prefix(self):
+        self.call("cmake", "--install", os.path.dirname(BIN), "--prefix", self.path("prefix"))
+        self.assertEqual(sorted(os.listdir(self.path("prefix"))), ["bin", "include", "lib", "share"])
+        self.prepare("so", os.path.join(self.folder, "prefix", "bin", "mlc-opt"))
+        self.call("clang-22", "main.c", *self.pkg_config(), "-o", "program")
+        self.assertEqual(self.call("./program")[0], self.expected)
+        self.call(os.path.join(self.folder, "prefix", "bin", "mlc-run"), "libfirst.so")
 
     def test_valgrind(self):
         # Baseline code: valgrind does not know every instruction of this machine.

@@ -24,6 +24,8 @@ namespace {
 
 constexpr int64_t kOldestOpset = 1, kNewestOpset = 27;
 constexpr unsigned kMaxDepth = 64;
+/// Functions that call functions twice can make a small file into more nodes than there is time for.
+constexpr uint64_t kMaxNodes = 2000000;
 /// Larger tensors are weights and stay outside of the IR.
 constexpr int64_t kMaxConstantInts = 64, kMaxConstantFloats = 16;
 
@@ -281,6 +283,9 @@ void GraphImporter::importNodes(const google::protobuf::RepeatedPtrField<onnx::N
 }
 
 void GraphImporter::importNode(const onnx::NodeProto &node, OpBuilder &b) {
+  if (++numNodes > kMaxNodes)
+    throw ImportError("the model has more than " + std::to_string(kMaxNodes) +
+                      " nodes when its functions are expanded");
   std::string op = operatorName(node), domain = normalized(node.domain());
   auto version = opsets.find(domain);
   int64_t opset = version == opsets.end() ? 0 : version->second;
@@ -333,6 +338,8 @@ void GraphImporter::importNode(const onnx::NodeProto &node, OpBuilder &b) {
 Values GraphImporter::callFunction(NodeImporter &caller, const onnx::FunctionProto &function, OpBuilder &b) {
   if (llvm::is_contained(activeFunctions, &function))
     caller.fail("the function " + function.name() + " calls itself");
+  if (calls.size() >= kMaxDepth)
+    caller.fail("functions are nested too deeply");
   Scope scope;
   for (int i = 0; i < function.input_size(); ++i)
     if (caller.hasInput(i))

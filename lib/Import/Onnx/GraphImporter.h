@@ -65,6 +65,7 @@ private:
   std::vector<const onnx::NodeProto *> calls;
   std::vector<const onnx::FunctionProto *> activeFunctions;
   unsigned numWeights = 0;
+  uint64_t numNodes = 0;
   unsigned depth = 0;
 };
 
