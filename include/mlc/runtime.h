@@ -10,6 +10,7 @@
 #ifndef MLC_RUNTIME_H
 #define MLC_RUNTIME_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
