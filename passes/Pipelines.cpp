@@ -1,5 +1,4 @@
-//===- Pipelines.cpp - the table of contents of the compiler
-//--------------------------------------------------------===//
+//===- Pipelines.cpp - the table of contents of the compiler -----------------------------------------------------===//
 #include "passes/Pipelines.h"
 
 #include "passes/Buffer/Passes.h"

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlc::graph;
@@ -52,9 +53,9 @@ Value mlc::graph::buildScalarConstant(OpBuilder &builder, Location loc, Type ele
   return ConstantOp::create(builder, loc, DenseElementsAttr::get(type, attr));
 }
 
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 // Builders and accessors of ops with mixed static and dynamic sizes
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 
 namespace {
 /// Splits sizes into constants and values.
@@ -121,3 +122,16 @@ SmallVector<OpFoldResult> SliceOp::getMixedSteps() {
 }
 SmallVector<OpFoldResult> PadOp::getMixedLow() { return getMixedValues(getStaticLow(), getLow(), getContext()); }
 SmallVector<OpFoldResult> PadOp::getMixedHigh() { return getMixedValues(getStaticHigh(), getHigh(), getContext()); }
+
+SmallVector<PlacedWeight> mlc::graph::placeWeights(Operation *module) {
+  SmallVector<PlacedWeight> weights;
+  int64_t next = 0;
+  for (auto parameter : module->getRegion(0).getOps<ParameterOp>()) {
+    auto type = cast<RankedTensorType>(parameter.getType());
+    int64_t bytes = type.getNumElements() * std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+    next = llvm::alignTo(next, 64);
+    weights.push_back({parameter, next, bytes});
+    next += bytes;
+  }
+  return weights;
+}

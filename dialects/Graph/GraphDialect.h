@@ -2,7 +2,7 @@
 //
 // What a model computes: pure ops on ranked tensors with symbolic sizes. See GraphOps.td.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_DIALECTS_GRAPH_GRAPHDIALECT_H
 #define MLC_DIALECTS_GRAPH_GRAPHDIALECT_H
 
@@ -33,6 +33,17 @@ mlir::Type getStorageType(mlir::Type element);
 
 /// A rank-0 constant of a numeric element type; integers truncate `value`.
 mlir::Value buildScalarConstant(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type element, double value);
+
+/// A weight at its place in the blob that a compiled model reads.
+struct PlacedWeight {
+  ParameterOp parameter;
+  /// Byte offset in the blob, a multiple of 64.
+  int64_t offset;
+  int64_t bytes;
+};
+
+/// Places all parameters of `module` in the order of their declaration; whoever writes or reads the blob asks here.
+llvm::SmallVector<PlacedWeight> placeWeights(mlir::Operation *module);
 
 /// Replaces an op on few, small integer tensors whose elements are known one by one (constants, tensor.from_elements)
 /// by scalar arithmetic and one tensor.from_elements, so that shape computations fold away. Fails when it does not

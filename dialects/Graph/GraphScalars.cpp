@@ -3,7 +3,7 @@
 // The meaning of each element-wise op on scalars, as arith and math ops. Used by the lowering, by constant folding and
 // by shape arithmetic. Integers are signless here; the sign is asked from the op's own type.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

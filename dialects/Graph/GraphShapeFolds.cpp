@@ -1,12 +1,11 @@
-//===- GraphShapeFolds.cpp - shape arithmetic on tensors becomes arithmetic on sizes
-//-------------------------------===//
+//===- GraphShapeFolds.cpp - shape arithmetic on tensors becomes arithmetic on sizes -----------------------------===//
 //
 // Models compute shapes with tensor ops: Shape, Gather, Concat, Reshape. Here such an op on tensors whose elements are
 // known one by one (a constant or a tensor.from_elements) becomes scalar arithmetic and one tensor.from_elements, which
 // folds where all is constant. What was dynamic only by the way it was computed becomes static. Cost: linear in the
 // elements, at most `maxElements`.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

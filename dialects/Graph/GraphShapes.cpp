@@ -3,7 +3,7 @@
 // One shape function an op, used by inference, verification, reification and lowering (see Sizes.h). A function fails
 // where the operands cannot fit together whatever the unknown sizes are; what depends on them is checked at run time.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

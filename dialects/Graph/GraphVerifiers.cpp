@@ -2,7 +2,7 @@
 //
 // Each check carries the number of the constraint in the op's description. Shapes are checked by type inference.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"

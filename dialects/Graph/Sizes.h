@@ -4,7 +4,7 @@
 // and null where nobody asked for the computation (type inference, which has no builder). Shape functions are written
 // once on top of it and serve inference, verification, reification and lowering.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_DIALECTS_GRAPH_SIZES_H
 #define MLC_DIALECTS_GRAPH_SIZES_H
 

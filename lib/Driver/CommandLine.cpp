@@ -1,5 +1,4 @@
-//===- CommandLine.cpp - the options of mlc-opt
-//------------------------------------------------------------------------------------===//
+//===- CommandLine.cpp - the options of mlc-opt ------------------------------------------------------------------===//
 #include "lib/Driver/CompileOptions.h"
 #include "passes/Pipelines.h"
 

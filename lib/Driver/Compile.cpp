@@ -1,10 +1,9 @@
-//===- Compile.cpp - a compilation from the model to its artifact
-//-----------------------------------------------------------------------===//
+//===- Compile.cpp - a compilation from the model to its artifact ------------------------------------------------===//
 //
 // import → the phases of passes/Pipelines.cpp → LLVM → object → link. Artifacts are written under temporary names and
 // renamed when all of them are complete, so that a failure leaves nothing behind.
 //
-//===----------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 #include "lib/Driver/CompileOptions.h"
 #include "lib/Driver/Describe.h"
@@ -22,7 +21,6 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
@@ -175,23 +173,22 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(file->getBuffer(), config, options.input);
     if (!module)
       return nullptr;
-    for (auto parameter : module->getOps<graph::ParameterOp>()) {
+    for (graph::PlacedWeight weight : graph::placeWeights(*module)) {
+      graph::ParameterOp parameter = weight.parameter;
+      std::string name = parameter.getSymName().str(), reason;
       if (!parameter.getFile() || !parameter.getOffset()) {
-        std::cerr << "mlc-opt: " << options.input << ": the weight '" << parameter.getSymName().str()
-                  << "' does not say in which file it is; compile the model that this was printed from\n";
-        return nullptr;
+        reason = "does not say in which file it is; compile the model that this was printed from";
+      } else if (llvm::Expected<ArrayRef<char>> file = weights.mapFile(*parameter.getFile()); !file) {
+        reason = "cannot be read: " + llvm::toString(file.takeError());
+      } else if (uint64_t offset = *parameter.getOffset();
+                 offset > file->size() || static_cast<uint64_t>(weight.bytes) > file->size() - offset) {
+        reason = "ends behind the end of '" + parameter.getFile()->str() + "'";
+      } else {
+        weights.define(name, file->slice(offset, weight.bytes));
+        continue;
       }
-      llvm::Expected<ArrayRef<char>> bytes = weights.mapFile(*parameter.getFile());
-      auto type = cast<RankedTensorType>(parameter.getType());
-      uint64_t size = type.getNumElements() * std::max<uint64_t>(1, type.getElementTypeBitWidth() / 8),
-               offset = *parameter.getOffset();
-      if (!bytes || offset > bytes->size() || size > bytes->size() - offset) {
-        std::cerr << "mlc-opt: " << options.input << ": cannot read the weight '" << parameter.getSymName().str()
-                  << "'\n";
-        llvm::consumeError(bytes.takeError());
-        return nullptr;
-      }
-      weights.define(parameter.getSymName(), bytes->slice(offset, size));
+      std::cerr << "mlc-opt: " << options.input << ": the weight '" << name << "' " << reason << "\n";
+      return nullptr;
     }
     return module;
   }
@@ -218,13 +215,17 @@ bool Compilation::dump(StringRef phase, ModuleOp module) {
   }
   std::string number = std::to_string(dumped++),
               path = options.dumpPhasesTo + "/" + (number.size() < 2 ? "0" : "") + number + "-" + phase.str() + ".mlir";
-  std::error_code error;
-  llvm::raw_fd_ostream out(path, error);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  Artifacts artifacts;
+  llvm::Error error = artifacts.writeText(path, text);
+  if (!error)
+    error = artifacts.commit();
   if (error) {
-    std::cerr << "mlc-opt: cannot write '" << path << "': " << error.message() << "\n";
+    std::cerr << "mlc-opt: " << llvm::toString(std::move(error)) << "\n";
     return false;
   }
-  module.print(out);
   return true;
 }
 
@@ -238,17 +239,16 @@ bool Compilation::runPhase(const Phase &phase, ModuleOp module) {
     std::cerr << "mlc-opt: " << options.input << ": the phase " << phase.name.str() << " failed\n";
     return false;
   }
-  return dump(phase.name, module);
+  return true;
 }
 
 WeightBlob Compilation::placeWeights(ModuleOp module) {
-  // The same order and alignment as buffer-bind-entry.
   WeightBlob result;
-  for (auto parameter : module.getOps<graph::ParameterOp>()) {
-    result.bytes = llvm::alignTo(result.bytes, 64);
-    ArrayRef<char> bytes = weights.lookup(parameter.getSymName()).value_or(ArrayRef<char>());
-    result.segments.push_back({result.bytes, bytes});
-    result.bytes += bytes.size();
+  for (graph::PlacedWeight weight : graph::placeWeights(module)) {
+    std::optional<ArrayRef<char>> bytes = weights.lookup(weight.parameter.getSymName());
+    assert(bytes && static_cast<int64_t>(bytes->size()) == weight.bytes && "importers define every weight");
+    result.segments.push_back({static_cast<uint64_t>(weight.offset), *bytes});
+    result.bytes = weight.offset + weight.bytes;
   }
   return result;
 }
@@ -383,6 +383,8 @@ ExitCode Compilation::run() {
     }
     if (!runPhase(phase, *module))
       return exitBug;
+    if (!dump(phase.name, *module))
+      return exitBadInput;
     if (phase.name == "linalg")
       describeResultSymbols(findEntry(*module), signature);
     if (phase.name == "buffer") {

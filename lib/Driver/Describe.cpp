@@ -1,5 +1,4 @@
-//===- Describe.cpp - the signature of a module
-//--------------------------------------------------------------------------------------===//
+//===- Describe.cpp - the signature of a module ------------------------------------------------------------------===//
 #include "lib/Driver/Describe.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

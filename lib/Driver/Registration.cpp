@@ -1,5 +1,4 @@
-//===- Registration.cpp - dialects and passes
-//-----------------------------------------------------------------------------------------===//
+//===- Registration.cpp - dialects and passes --------------------------------------------------------------------===//
 #include "lib/Driver/Registration.h"
 
 #include "dialects/Graph/GraphDialect.h"

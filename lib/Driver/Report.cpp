@@ -1,5 +1,4 @@
-//===- Report.cpp - the capability report
-//----------------------------------------------------------------------------------------------===//
+//===- Report.cpp - the capability report ------------------------------------------------------------------------===//
 #include "lib/Driver/Report.h"
 
 #include <nlohmann/json.hpp>

@@ -3,7 +3,7 @@
 // The one description of a model's inputs, outputs and symbolic sizes that the compiler hands from the IR to whatever
 // writes something for the outside: the descriptor in the object file, the C header, `.pc` and CMake files.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_LIB_SUPPORT_SIGNATURE_H
 #define MLC_LIB_SUPPORT_SIGNATURE_H
 

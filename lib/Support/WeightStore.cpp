@@ -2,7 +2,6 @@
 #include "lib/Support/WeightStore.h"
 
 #include <cassert>
-#include <sys/mman.h>
 
 using namespace llvm;
 
@@ -44,19 +43,6 @@ void WeightStore::clear() {
   buffers.clear();
   files.clear();
   owners.clear();
-}
-
-void WeightStore::releasePages() {
-  for (auto &[path, file] : files) {
-    if (file->getBufferKind() != MemoryBuffer::MemoryBuffer_MMap)
-      continue;
-    // madvise wants whole pages; the first and last partial page are left alone.
-    uintptr_t page = 4096, begin = reinterpret_cast<uintptr_t>(file->getBufferStart());
-    uintptr_t end = (begin + file->getBufferSize()) & ~(page - 1);
-    begin = (begin + page - 1) & ~(page - 1);
-    if (begin < end)
-      madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
-  }
 }
 
 } // namespace mlc

@@ -3,7 +3,7 @@
 // Weights never travel through the IR: an op names a weight, and the store knows its bytes. They stay in the mapped
 // model file (or in a buffer that an importer decoded) until the target writes them into the artifact.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_LIB_SUPPORT_WEIGHTSTORE_H
 #define MLC_LIB_SUPPORT_WEIGHTSTORE_H
 
@@ -40,9 +40,6 @@ public:
 
   /// Forgets all weights and frees what holds them; whoever has a view must be done with it.
   void clear();
-
-  /// Tells the system that the mapped pages are not needed soon, so that they do not count as memory in use.
-  void releasePages();
 
 private:
   std::map<std::string, std::unique_ptr<llvm::MemoryBuffer>> files;

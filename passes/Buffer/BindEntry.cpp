@@ -2,7 +2,7 @@
 //
 // Precondition: one public function with a body, on signless tensors; no graph op but parameters and weights.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 #include "dialects/Rt/RtDialect.h"
 #include "passes/Buffer/Passes.h"
@@ -10,7 +10,6 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace mlc {
 #define GEN_PASS_DEF_BUFFERBINDENTRYPASS
@@ -73,13 +72,10 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
   /// Weights get their offsets in the blob.
   void bindWeights(func::FuncOp entry, Value frame) {
     llvm::StringMap<int64_t> offsets;
-    int64_t next = 0;
-    for (auto parameter : getOperation().getOps<mlc::graph::ParameterOp>()) {
-      auto type = cast<RankedTensorType>(parameter.getType());
-      next = llvm::alignTo(next, 64);
-      offsets[parameter.getSymName()] = next;
-      unsigned bits = type.getElementTypeBitWidth();
-      next += type.getNumElements() * std::max(1u, bits / 8);
+    int64_t total = 0;
+    for (mlc::graph::PlacedWeight weight : mlc::graph::placeWeights(getOperation())) {
+      offsets[weight.parameter.getSymName()] = weight.offset;
+      total = weight.offset + weight.bytes;
     }
     entry.walk([&](mlc::graph::WeightOp op) {
       OpBuilder b(op);
@@ -88,7 +84,7 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
       op.replaceAllUsesWith(weight);
       op.erase();
     });
-    entry->setAttr("rt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(next));
+    entry->setAttr("rt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(total));
   }
 
   /// Results are written into rt.output.

@@ -1,10 +1,9 @@
-//===- ExpandCopies.cpp - strided copies become loops
-//---------------------------------------------------------------===//
+//===- ExpandCopies.cpp - strided copies become loops ------------------------------------------------------------===//
 //
 // Copies of contiguous buffers stay `memref.copy` and become memcpy; what is strided becomes a linalg.generic, since
 // the upstream lowering of it calls a function of MLIR's own runtime.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Buffer/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

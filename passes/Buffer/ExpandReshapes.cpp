@@ -1,11 +1,10 @@
-//===- ExpandReshapes.cpp - views with several computed sizes become casts of their strides
-//-------------------------===//
+//===- ExpandReshapes.cpp - views with several computed sizes become casts of their strides ----------------------===//
 //
 // A `memref.expand_shape` that splits one axis into several of dynamic size is more than the upstream lowering can
 // take; its sizes stand beside it, so of a contiguous buffer the strides follow. Precondition: the buffer is
 // contiguous.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Buffer/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

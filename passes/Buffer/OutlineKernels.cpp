@@ -1,11 +1,10 @@
-//===- OutlineKernels.cpp - every loop nest becomes a function of its own
-//-------------------------------------------===//
+//===- OutlineKernels.cpp - every loop nest becomes a function of its own ----------------------------------------===//
 //
 // LLVM's passes are superlinear in the size of a function, so one function a kernel compiles faster, and kernels that
 // are equal compile once. Buffers that an op uses at one time do not overlap unless they are views of one (the arena
 // planner and the runtime see to it), which the arguments say as `llvm.noalias`; equal operands become one argument.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Rt/RtDialect.h"
 #include "passes/Buffer/Passes.h"
 

@@ -1,11 +1,10 @@
-//===- ParallelizeKernels.cpp - outer loops of large kernels on the threads of the run
-//------------------------------===//
+//===- ParallelizeKernels.cpp - outer loops of large kernels on the threads of the run ---------------------------===//
 //
 // A kernel is a private function around one linalg op (buffer-outline-kernels). Its first parallel loop of more than
 // one iteration becomes a range: the op works on subviews. Iterations of a parallel loop write different elements, so
 // results do not depend on the number of threads.
 //
-//===------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Rt/RtDialect.h"
 #include "passes/Buffer/Passes.h"
 

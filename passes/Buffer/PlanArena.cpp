@@ -4,7 +4,7 @@
 // as the whole loop. Greedy by size: sorted by decreasing size, each buffer takes the lowest gap among those already
 // placed that live at the same time. O(n²) in the number of buffers.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Rt/RtDialect.h"
 #include "passes/Buffer/Passes.h"
 

@@ -1,11 +1,10 @@
-//===- ConvertRtToLLVM.cpp - everything below loops becomes the LLVM dialect
-//---------------------------------------===//
+//===- ConvertRtToLLVM.cpp - everything below loops becomes the LLVM dialect -------------------------------------===//
 //
 // The frame is a pointer to `mlc_frame` (mlc/abi.h): inputs, weights and the arena are loads from it; outputs and
 // dynamic buffers are calls of the runtime. A failing `cf.assert` calls mlc_rt_fail, which does not return. Upstream
 // patterns convert the rest in the same sweep.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 #include "dialects/Rt/RtDialect.h"
 #include "mlc/abi.h"

@@ -1,11 +1,10 @@
-//===- FuseElementwise.cpp - element-wise chains in one loop
-//----------------------------------------------------------===//
+//===- FuseElementwise.cpp - element-wise chains in one loop -----------------------------------------------------===//
 //
 // A producer moves into its only consumer when each of its elements is read once there, so that nothing is computed
 // twice: the consumer's map of the operand is a permutation of its loops. A chain into a reduction of the same elements
 // fuses, one into a matmul, which reads every element many times, does not.
 //
-//===------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Linalg/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -1,10 +1,9 @@
-//===- InterchangeLoops.cpp - a parallel loop over contiguous elements goes innermost
-//------------------------------===//
+//===- InterchangeLoops.cpp - a parallel loop over contiguous elements goes innermost ----------------------------===//
 //
 // For ops with reductions only: what is all parallel is contiguous in its result already. The order of the reduction
 // loops among themselves stays, so results do not change by a bit.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Linalg/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

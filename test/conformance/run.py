@@ -26,8 +26,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(os.path.dirname(onnx.__file__), "backend", "test", "data")
 MODES = ("static", "dynamic", "constant")
 RTOL, ATOL = 1e-3, 1e-7
-# Tests with random results, whose spec allows any.
-LOOSE = {}
 
 
 def collect():
@@ -142,8 +140,7 @@ def compare(name, actual, expected):
         raise AssertionError(f"output {name}: expected shape {expected.shape}, but got {actual.shape}")
     if expected.dtype.kind not in "biu":
         actual, expected = actual.astype(np.float64), expected.astype(np.float64)
-    rtol = LOOSE.get(name, RTOL)
-    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=ATOL)
+    np.testing.assert_allclose(actual, expected, rtol=RTOL, atol=ATOL)
 
 
 def replay(test, path, mode, options):

@@ -1,11 +1,10 @@
-//===- ImportOnnxFuzzer.cpp - the ONNX importer on arbitrary bytes
-//------------------------------------------------------===//
+//===- ImportOnnxFuzzer.cpp - the ONNX importer on arbitrary bytes -----------------------------------------------===//
 //
 // Whatever the bytes are, the importer returns a module or problems: no crash, no leak, no undefined behaviour.
 // usage: import-onnx-fuzzer CORPUS -max_len=4096 -timeout=20 (test/fuzz/run.sh makes a corpus of ONNX's own small
 // tests)
 //
-//===--------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/ImportOnnx.h"
 
 #include "mlir/IR/MLIRContext.h"

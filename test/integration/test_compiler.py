@@ -229,6 +229,43 @@ class Phases(ToolTest):
             ir, _ = self.call(OPT, "m.onnx", "--compile-to=" + name[3:-5])
             self.assertTrue(ir.startswith(("module", "#")), name)
 
+    def test_mlir_reads_weights_from_a_file(self):
+        array = np.arange(4, dtype=np.float32)
+        array.tofile(self.path("w.bin"))
+        text = 'graph.parameter @w : tensor<4xf32> {file = "w.bin", offset = OFFSET : i64}\nfunc.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n' \
+               '  %0 = graph.weight @w : tensor<4xf32>\n  %1 = graph.add %x, %0 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>\n' \
+               '  return %1 : tensor<4xf32>\n}\n'
+
+        def write(content):
+            with open(self.path("f.mlir"), "w") as file:
+                file.write(content)
+
+        write(text.replace("OFFSET", "0"))
+        self.call(OPT, "f.mlir", "-o", "libf.so")
+        np.testing.assert_array_equal(self.run_model(self.path("libf.so"), {"input0": array})["output0"], 2 * array)
+        write(text.replace("OFFSET", "8"))
+        self.assertIn("ends behind the end of 'w.bin'", self.call(OPT, "f.mlir", "-o", "libg.so", code=1)[1])
+        write(text.replace("w.bin", "absent.bin").replace("OFFSET", "0"))
+        self.assertIn("cannot be read", self.call(OPT, "f.mlir", "-o", "libg.so", code=1)[1])
+        write(text.replace(' {file = "w.bin", offset = OFFSET : i64}', ""))
+        self.assertIn("does not say in which file", self.call(OPT, "f.mlir", "-o", "libg.so", code=1)[1])
+
+    def test_phases_that_cannot_be_written(self):
+        onnx.save(mlp()[0], self.path("m.onnx"))
+        self.assertIn("cannot", self.call(OPT, "m.onnx", "-o", "libm.so", "--dump-phases-to=m.onnx/inside", code=1)[1])
+
+    def test_function_names_are_its_own(self):
+        # The name `r` has rank 1 outside and rank 2 inside of the function.
+        body = [h.make_node("Identity", ["s"], ["q"]), h.make_node("Reshape", ["v", "q"], ["r"])]
+        function = h.make_function("local", "Shape2", ["v", "s"], ["r"], body, [h.make_opsetid("", 17)])
+        nodes = [h.make_node("Shape2", ["x", "s"], ["y"], domain="local"), h.make_node("Flatten", ["x"], ["f"]), h.make_node("Reshape", ["f", "one"], ["r"])]
+        made = model(nodes, [value("x", ["N", 4]), value("s", ["K"], T.INT64)], [value("y", ["A", "B"]), value("r", ["C"])],
+                     [weights("one", np.array([-1]))], functions=[function])
+        x = np.arange(8, dtype=np.float32).reshape(2, 4)
+        out = self.run_model(self.compile(made), {"x": x, "s": np.array([4, 2])})
+        np.testing.assert_array_equal(out["y"], x.reshape(4, 2))
+        np.testing.assert_array_equal(out["r"], x.reshape(-1))
+
     def test_mlir_opt(self):
         with open(self.path("a.mlir"), "w") as file:
             file.write("func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {\n  %0 = graph.relu6 %x : tensor<2xf32>\n  return %x : tensor<2xf32>\n}\n")

@@ -1,9 +1,8 @@
-//===- ContextTest.cpp - contexts, statuses and the pool of the runtime
-//---------------------------------------------------------===//
+//===- ContextTest.cpp - contexts, statuses and the pool of the runtime ------------------------------------------===//
 //
 // The model is written by hand: y[N] = 2 x[N], and a second output that is computed: the first `k` elements of x.
 //
-//===--------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "mlc/abi.h"
 
 #include <gtest/gtest.h>

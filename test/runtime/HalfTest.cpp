@@ -1,5 +1,4 @@
-//===- HalfTest.cpp - conversions of half-precision floats, against the compiler's own
-//------------------------------------------===//
+//===- HalfTest.cpp - conversions of half-precision floats, against the compiler's own ---------------------------===//
 #include <gtest/gtest.h>
 
 #include <cmath>

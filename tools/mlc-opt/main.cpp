@@ -1,5 +1,4 @@
-//===- main.cpp - mlc-opt, the compiler
-//--------------------------------------------------------------------------------------===//
+//===- main.cpp - mlc-opt, the compiler --------------------------------------------------------------------------===//
 #include "lib/Driver/CompileOptions.h"
 #include "lib/Driver/Registration.h"
 

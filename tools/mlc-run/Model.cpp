@@ -1,6 +1,7 @@
-//===- Model.cpp - a compiled library, loaded and run
-//-----------------------------------------------------------------------===//
+//===- Model.cpp - a compiled library, loaded and run ------------------------------------------------------------===//
 #include "Model.h"
+
+#include "lib/Support/Dtype.h"
 
 #include <nlohmann/json.hpp>
 
@@ -12,39 +13,6 @@
 namespace mlc {
 
 namespace {
-
-const char *dtypeName(uint32_t dtype) {
-  switch (dtype) {
-  case MLC_F32:
-    return "f32";
-  case MLC_F64:
-    return "f64";
-  case MLC_F16:
-    return "f16";
-  case MLC_BF16:
-    return "bf16";
-  case MLC_I8:
-    return "i8";
-  case MLC_I16:
-    return "i16";
-  case MLC_I32:
-    return "i32";
-  case MLC_I64:
-    return "i64";
-  case MLC_U8:
-    return "u8";
-  case MLC_U16:
-    return "u16";
-  case MLC_U32:
-    return "u32";
-  case MLC_U64:
-    return "u64";
-  case MLC_BOOL:
-    return "bool";
-  default:
-    return "?";
-  }
-}
 
 void check(mlc_status status) {
   if (status.code != MLC_OK)

@@ -1,5 +1,4 @@
-//===- main.cpp - mlc-run runs a compiled library
-//-------------------------------------------------------------------------------===//
+//===- main.cpp - mlc-run runs a compiled library ----------------------------------------------------------------===//
 #include "Model.h"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,6 @@
-//===- HeaderExport.cpp - the files that stand beside a compiled library
-//-----------------------------------------------------===//
+//===- HeaderExport.cpp - the files that stand beside a compiled library -----------------------------------------===//
 #include "lib/Export/Header/HeaderExport.h"
+#include "lib/Support/Dtype.h"
 
 #include "lib/Export/Header/RuntimeHeader.inc"
 
@@ -41,38 +41,6 @@ const char *elementName(mlc_dtype dtype) {
   return "void";
 }
 
-const char *shortName(mlc_dtype dtype) {
-  switch (dtype) {
-  case MLC_F32:
-    return "f32";
-  case MLC_F64:
-    return "f64";
-  case MLC_F16:
-    return "f16";
-  case MLC_BF16:
-    return "bf16";
-  case MLC_I8:
-    return "i8";
-  case MLC_I16:
-    return "i16";
-  case MLC_I32:
-    return "i32";
-  case MLC_I64:
-    return "i64";
-  case MLC_U8:
-    return "u8";
-  case MLC_U16:
-    return "u16";
-  case MLC_U32:
-    return "u32";
-  case MLC_U64:
-    return "u64";
-  case MLC_BOOL:
-    return "bool";
-  }
-  return "?";
-}
-
 bool hasFixedSizes(const TensorSignature &tensor) {
   for (size_t i = 0; i < tensor.sizes.size(); ++i)
     if (tensor.sizes[i] == MLC_DYNAMIC_SIZE && tensor.symbols[i] < 0)
@@ -81,7 +49,7 @@ bool hasFixedSizes(const TensorSignature &tensor) {
 }
 
 std::string describe(const ModelSignature &signature, const TensorSignature &tensor) {
-  std::string text = std::string(shortName(tensor.dtype)) + "[";
+  std::string text = std::string(dtypeName(tensor.dtype)) + "[";
   for (size_t i = 0; i < tensor.sizes.size(); ++i) {
     text += i ? ", " : "";
     text += tensor.sizes[i] != MLC_DYNAMIC_SIZE ? std::to_string(tensor.sizes[i])

@@ -1,5 +1,4 @@
-//===- Activations.cpp - activations, made of element-wise ops; the softmax family
-//---------------------------------------===//
+//===- Activations.cpp - activations, made of element-wise ops; the softmax family -------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 using namespace mlir;

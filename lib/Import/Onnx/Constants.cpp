@@ -1,5 +1,4 @@
-//===- Constants.cpp - constants, ranges, masks, and shapes as values
-//------------------------------------------------------===//
+//===- Constants.cpp - constants, ranges, masks, and shapes as values --------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 using namespace mlir;

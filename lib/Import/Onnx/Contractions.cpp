@@ -1,5 +1,4 @@
-//===- Contractions.cpp - MatMul, Gemm, Conv, ConvTranspose
-//--------------------------------------------------------------------===//
+//===- Contractions.cpp - MatMul, Gemm, Conv, ConvTranspose ------------------------------------------------------===//
 #include "lib/Import/Onnx/Windowing.h"
 
 using namespace mlir;

@@ -1,5 +1,4 @@
-//===- Control.cpp - Identity, Dropout at inference, If
-//----------------------------------------------------------------===//
+//===- Control.cpp - Identity, Dropout at inference, If ----------------------------------------------------------===//
 #include "lib/Import/Onnx/GraphImporter.h"
 #include "lib/Import/Onnx/NodeImporter.h"
 

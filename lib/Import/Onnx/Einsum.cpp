@@ -1,11 +1,10 @@
-//===- Einsum.cpp - Einsum as transposes, sums and matrix products
-//-----------------------------------------------------------===//
+//===- Einsum.cpp - Einsum as transposes, sums and matrix products -----------------------------------------------===//
 //
 // Operands are joined from the left: what only one side has and nobody else needs is summed first, then the labels are
 // batch (both sides, kept), contracted (both, not kept), or free (one side), and one matmul joins them. An ellipsis
 // stands for labels of its own.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include <numeric>

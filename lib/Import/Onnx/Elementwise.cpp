@@ -1,5 +1,4 @@
-//===- Elementwise.cpp - unary, binary, comparison, logic, Where, Clip and casts
-//---------------------------------------===//
+//===- Elementwise.cpp - unary, binary, comparison, logic, Where, Clip and casts ---------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 using namespace mlir;

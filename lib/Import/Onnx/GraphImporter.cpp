@@ -1,10 +1,9 @@
-//===- GraphImporter.cpp - nodes and names of one model
-//---------------------------------------------------------------===//
+//===- GraphImporter.cpp - nodes and names of one model ----------------------------------------------------------===//
 //
 // Nodes are imported in the order of the file, which ONNX demands to be topological; those that no output needs are
 // left out. A node that fails is recorded and its outputs are poisoned, so that one run finds every problem.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/GraphImporter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -310,7 +309,6 @@ void GraphImporter::importNode(const onnx::NodeProto &node, OpBuilder &b) {
                           "convert the model to a newer opset", true);
       throw ImportError("unsupported operator " + op, "", true);
     }
-    std::set<std::string> reads;
     std::string name = nodeName(node);
     NodeImporter importing(*this, node, opset, b, NameLoc::get(b.getStringAttr(name)));
     if (function) {
@@ -345,7 +343,12 @@ Values GraphImporter::callFunction(NodeImporter &caller, const onnx::FunctionPro
     if (caller.hasInput(i))
       scope[function.input(i)] = caller.input(i);
   std::vector<Scope> outer = std::exchange(scopes, {std::move(scope)});
-  std::map<std::string, int64_t> outerOpsets = opsets;
+  std::map<std::string, int64_t> outerOpsets = opsets, inside;
+  // Names inside have nothing to do with those outside, but for the outputs.
+  for (int i = 0; i < function.output_size() && i < caller.node.output_size(); ++i)
+    if (std::optional<int64_t> rank = declaredRank(caller.node.output(i)))
+      inside[function.output(i)] = *rank;
+  std::map<std::string, int64_t> outerRanks = std::exchange(ranks, std::move(inside));
   for (const auto &import : function.opset_import())
     opsets[normalized(import.domain())] = import.version();
   calls.push_back(&caller.node);
@@ -353,6 +356,7 @@ Values GraphImporter::callFunction(NodeImporter &caller, const onnx::FunctionPro
   auto restore = llvm::make_scope_exit([&] {
     scopes = std::move(outer);
     opsets = std::move(outerOpsets);
+    ranks = std::move(outerRanks);
     calls.pop_back();
     activeFunctions.pop_back();
   });
@@ -405,12 +409,11 @@ Values GraphImporter::importSubgraph(const onnx::GraphProto &graph, OpBuilder &b
 
 std::string GraphImporter::metadata() const {
   nlohmann::json json;
-  auto text = [](const std::string &value) { return value; };
   json["format"] = "onnx";
   json["ir_version"] = model.ir_version();
-  json["producer"] = text(model.producer_name());
-  json["producer_version"] = text(model.producer_version());
-  json["graph"] = text(model.graph().name());
+  json["producer"] = model.producer_name();
+  json["producer_version"] = model.producer_version();
+  json["graph"] = model.graph().name();
   for (const auto &import : model.opset_import())
     json["opset"][import.domain().empty() ? "ai.onnx" : import.domain()] = import.version();
   json["properties"] = nlohmann::json::object();

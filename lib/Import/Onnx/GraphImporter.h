@@ -1,5 +1,4 @@
-//===- GraphImporter.h - nodes and names of one model -------------------------------------------------------*- C++
-//-*-===//
+//===- GraphImporter.h - nodes and names of one model ------------------------------------------------------------===//
 #ifndef MLC_LIB_IMPORT_ONNX_GRAPHIMPORTER_H
 #define MLC_LIB_IMPORT_ONNX_GRAPHIMPORTER_H
 
@@ -35,7 +34,6 @@ public:
   Values importSubgraph(const onnx::GraphProto &graph, mlir::OpBuilder &b);
 
 private:
-  struct Symbols;
   /// Thrown through importSubgraph: the nodes have been reported already.
   struct AlreadyReported final {};
 

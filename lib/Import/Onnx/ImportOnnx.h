@@ -1,5 +1,4 @@
-//===- ImportOnnx.h - an ONNX model becomes a module of graph ops ----------------------------------------*- C++
-//-*-===//
+//===- ImportOnnx.h - an ONNX model becomes a module of graph ops ------------------------------------------------===//
 #ifndef MLC_LIB_IMPORT_ONNX_IMPORTONNX_H
 #define MLC_LIB_IMPORT_ONNX_IMPORTONNX_H
 

@@ -1,5 +1,4 @@
-//===- Indexing.cpp - gathers, scatters, TopK, cumulative sums
-//--------------------------------------------------------------===//
+//===- Indexing.cpp - gathers, scatters, TopK, cumulative sums ---------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"

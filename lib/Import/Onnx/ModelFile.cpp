@@ -2,7 +2,7 @@
 //
 // The whole file is parsed once. Nothing here trusts it: sizes, offsets and paths are checked before they are used.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/ModelFile.h"
 
 #include "google/protobuf/io/coded_stream.h"

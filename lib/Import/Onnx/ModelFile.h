@@ -1,5 +1,4 @@
-//===- ModelFile.h - reading .onnx files ------------------------------------------------------------------*- C++
-//-*-===//
+//===- ModelFile.h - reading .onnx files -------------------------------------------------------------------------===//
 #ifndef MLC_LIB_IMPORT_ONNX_MODELFILE_H
 #define MLC_LIB_IMPORT_ONNX_MODELFILE_H
 

@@ -1,5 +1,4 @@
-//===- Movement.cpp - Reshape and its kin, Concat, Split, Slice, Tile, Pad, depth and space
-//-----------------------------------===//
+//===- Movement.cpp - Reshape and its kin, Concat, Split, Slice, Tile, Pad, depth and space ----------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,5 +1,4 @@
-//===- NodeImporter.cpp - what the importer of one node works with
-//--------------------------------------------------===//
+//===- NodeImporter.cpp - what the importer of one node works with -----------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "lib/Import/Onnx/GraphImporter.h"

@@ -1,11 +1,10 @@
-//===- NodeImporter.h - what the importer of one node works with -------------------------------------------*- C++
-//-*-===//
+//===- NodeImporter.h - what the importer of one node works with -------------------------------------------------===//
 //
 // Every operator has an importer: a function of a NodeImporter that reads inputs and attributes and makes graph ops.
 // Problems of the model are thrown as ImportError and caught by the graph importer, which goes on with the next node.
 // Ops on shapes fold as they are made, so that Shape → Gather → Concat → Reshape leaves sizes behind and no tensors.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_LIB_IMPORT_ONNX_NODEIMPORTER_H
 #define MLC_LIB_IMPORT_ONNX_NODEIMPORTER_H
 

@@ -1,5 +1,4 @@
-//===- Normalizations.cpp - Batch, Instance, Layer, Group, RMS, Lp and LR normalization
-//------------------------------------------===//
+//===- Normalizations.cpp - Batch, Instance, Layer, Group, RMS, Lp and LR normalization --------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include <cmath>

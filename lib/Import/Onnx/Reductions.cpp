@@ -1,9 +1,8 @@
-//===- Reductions.cpp - Reduce*, ArgMax, ArgMin
-//--------------------------------------------------------------------------------===//
+//===- Reductions.cpp - Reduce*, ArgMax, ArgMin ------------------------------------------------------------------===//
 //
 // Axes may be an attribute, a constant or a value known only at run time; the last become a mask, one boolean an axis.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include <numeric>

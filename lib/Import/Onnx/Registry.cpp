@@ -1,5 +1,4 @@
-//===- Registry.cpp - importers by operator and version
-//---------------------------------------------------------------===//
+//===- Registry.cpp - importers by operator and version ----------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 namespace mlc::onnximport {

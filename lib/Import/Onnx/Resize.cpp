@@ -1,5 +1,4 @@
-//===- Resize.cpp - Resize and Upsample
-//------------------------------------------------------------------------------------------===//
+//===- Resize.cpp - Resize and Upsample --------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/NodeImporter.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"

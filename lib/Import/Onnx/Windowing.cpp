@@ -1,5 +1,4 @@
-//===- Windowing.cpp - the attributes that convolutions and pools share
-//----------------------------------------------------===//
+//===- Windowing.cpp - the attributes that convolutions and pools share ------------------------------------------===//
 #include "lib/Import/Onnx/Windowing.h"
 
 namespace mlc::onnximport {

@@ -1,5 +1,4 @@
-//===- Windowing.h - the attributes that convolutions and pools share ---------------------------------------*- C++
-//-*-===//
+//===- Windowing.h - the attributes that convolutions and pools share --------------------------------------------===//
 #ifndef MLC_LIB_IMPORT_ONNX_WINDOWING_H
 #define MLC_LIB_IMPORT_ONNX_WINDOWING_H
 

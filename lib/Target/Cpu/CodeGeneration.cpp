@@ -1,5 +1,4 @@
-//===- CodeGeneration.cpp - LLVM's optimiser and code generator
-//---------------------------------------------------------------===//
+//===- CodeGeneration.cpp - LLVM's optimiser and code generator --------------------------------------------------===//
 #include "lib/Target/Cpu/CpuTarget.h"
 
 #include "llvm/IR/LegacyPassManager.h"

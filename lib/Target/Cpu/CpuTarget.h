@@ -1,10 +1,9 @@
-//===- CpuTarget.h - from an LLVM module to a native artifact --------------------------------------------------*- C++
-//-*-===//
+//===- CpuTarget.h - from an LLVM module to a native artifact ----------------------------------------------------===//
 //
 // In process: LLVM optimises and generates code, LLD links. Nothing is shelled out to, and files appear under their
 // names only when they are complete.
 //
-//===------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_LIB_TARGET_CPU_CPUTARGET_H
 #define MLC_LIB_TARGET_CPU_CPUTARGET_H
 

@@ -1,5 +1,4 @@
-//===- Link.cpp - objects become libraries
-//------------------------------------------------------------------------------------------===//
+//===- Link.cpp - objects become libraries -----------------------------------------------------------------------===//
 #include "lib/Target/Cpu/CpuTarget.h"
 
 #include "lld/Common/Driver.h"

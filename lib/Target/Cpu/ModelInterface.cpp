@@ -1,10 +1,9 @@
-//===- ModelInterface.cpp - the descriptor of a model and the functions that it exports
-//-----------------------------------------===//
+//===- ModelInterface.cpp - the descriptor of a model and the functions that it exports --------------------------===//
 //
 // Structs as in mlc/abi.h and mlc/runtime.h, written as constants; functions that pack their arguments into arrays and
 // call the runtime. mlc_status travels in two registers: {i32, ptr}.
 //
-//===------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Target/Cpu/CpuTarget.h"
 #include "mlc/abi.h"
 

@@ -1,10 +1,9 @@
-//===- Weights.cpp - the blob of weights as a file and as an ELF object
-//----------------------------------------------------------===//
+//===- Weights.cpp - the blob of weights as a file and as an ELF object ------------------------------------------===//
 //
 // The object is written by hand, so that gigabytes stream from the mapped model into the file: headers, one read-only
 // section (large, so that code keeps its short addresses), one symbol.
 //
-//===------------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Target/Cpu/CpuTarget.h"
 
 #include "llvm/BinaryFormat/ELF.h"

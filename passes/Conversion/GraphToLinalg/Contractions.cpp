@@ -3,7 +3,7 @@
 // Loops: those of the result, then those of the sum. Halves and their products are summed in f32. Padding is
 // materialised before a convolution, zeros between elements before a transposed one.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,11 +1,10 @@
-//===- ConvertGraphToLinalg.cpp - the graph dialect becomes linalg on tensors
-//--------------------------------------===//
+//===- ConvertGraphToLinalg.cpp - the graph dialect becomes linalg on tensors ------------------------------------===//
 //
 // Precondition: every value of the graph is a ranked tensor. First the sizes of all values are built as index
 // arithmetic, then every op is replaced by loops over its result; types lose their signs. The patterns are in one file
 // a family.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 #include "passes/Conversion/Passes.h"
 

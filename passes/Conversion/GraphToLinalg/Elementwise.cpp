@@ -2,7 +2,7 @@
 //
 // One pattern for every element-wise op: the op says what it computes for one element. Halves are computed in f32.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -2,7 +2,7 @@
 //
 // Indices are checked as a whole before they are used, so that the loops that use them are free of exits.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

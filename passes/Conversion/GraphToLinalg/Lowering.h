@@ -4,7 +4,7 @@
 // and loops. The sizes of every value were resolved to attributes and index values before (ResolvedShapes), so that
 // equal sizes are the same value.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_PASSES_CONVERSION_GRAPHTOLINALG_LOWERING_H
 #define MLC_PASSES_CONVERSION_GRAPHTOLINALG_LOWERING_H
 

@@ -2,7 +2,7 @@
 //
 // Views stay views (reshape); the rest copies, element by element where upstream tensor ops cannot say it.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -3,7 +3,7 @@
 // A reduction runs over the input's axes with the kept ones in the result; statistics stay without the reduced axes and
 // are read through indexing maps. Halves are reduced in f32.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

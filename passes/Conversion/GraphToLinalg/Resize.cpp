@@ -1,12 +1,11 @@
-//===- Resize.cpp - resampling
-//--------------------------------------------------------------------------------------===//
+//===- Resize.cpp - resampling -----------------------------------------------------------------------------------===//
 //
 // A place of the result maps to a coordinate of the input, axis by axis. `nearest` is one gather over all axes; linear
 // and cubic filters are separable, so every axis is one pass. With left = ceil(x) - 1 and ratio = x - left in (0, 1],
 // tap t of a filter of radius r and scale s weighs kernel(s (t - ratio)), t from floor(-r / s) + 1 to -floor(-r / s); s
 // is below 1 only for an antialiased shrinking. The weights are normalised.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

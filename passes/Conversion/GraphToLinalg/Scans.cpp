@@ -1,10 +1,9 @@
-//===- Scans.cpp - cumulative sums and sorting: ops whose loops carry state
-//----------------------------------------===//
+//===- Scans.cpp - cumulative sums and sorting: ops whose loops carry state --------------------------------------===//
 //
 // Loops over tensors that are updated in place. top_k is a stable bottom-up merge sort of indices: each element finds
 // its place in the merged run by binary search, O(n log² n) whatever k is.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

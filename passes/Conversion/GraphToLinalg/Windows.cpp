@@ -1,10 +1,9 @@
-//===- Windows.cpp - pooling
-//---------------------------------------------------------------------------------------===//
+//===- Windows.cpp - pooling -------------------------------------------------------------------------------------===//
 //
 // One loop nest over the result and the window; places outside of the input are skipped by a comparison, which keeps
 // padding, dilation and ceil_mode in one formula.
 //
-//===------------------------------------------------------------------------------------------------------------===//
+//===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
