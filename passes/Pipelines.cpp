@@ -108,7 +108,7 @@ void registerPassesAndPipelines() {
   for (const Phase &phase : getPhases())
     PassPipelineRegistration<Options>(
         "phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
-        [&phase](OpPassManager &pm, const Options &options) { phase.build(pm, PipelineOptions{options.optLevel}); });
+        [&phase](OpPassManager &pm, const Options &options) { phase.build(pm, PipelineOptions{options.optLevel, {}}); });
 }
 
 } // namespace mlc

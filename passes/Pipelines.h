@@ -2,6 +2,8 @@
 #ifndef MLC_PASSES_PIPELINES_H
 #define MLC_PASSES_PIPELINES_H
 
+#include "passes/TargetProperties.h"
+
 #include "mlir/Pass/PassManager.h"
 
 namespace mlc {
@@ -10,6 +12,8 @@ namespace mlc {
 struct PipelineOptions {
   /// 0: plain loops, the oracle. 1 to 3: fused and reordered.
   unsigned optLevel = 3;
+  /// The processor to generate code for.
+  TargetProperties target;
 };
 
 /// A phase: its name on the command line, and the passes that lead to it from the phase before.

@@ -127,6 +127,8 @@ private:
 
   const CompileOptions &options;
   const std::string &program;
+  std::unique_ptr<llvm::TargetMachine> machine;
+  TargetProperties target;
   MLIRContext context;
   WeightStore weights;
   ModelSignature signature;
@@ -234,7 +236,7 @@ bool Compilation::runPhase(const Phase &phase, ModuleOp module) {
   passes.enableVerifier(true);
   if (options.timing)
     passes.enableTiming();
-  phase.build(passes, PipelineOptions{options.optLevel});
+  phase.build(passes, PipelineOptions{options.optLevel, target});
   if (failed(passes.run(module))) {
     std::cerr << "mlc-opt: " << options.input << ": the phase " << phase.name.str() << " failed\n";
     return false;
@@ -310,18 +312,14 @@ ExitCode Compilation::emit(ModuleOp module) {
     std::cerr << "mlc-opt: " << options.input << ": cannot translate to LLVM IR\n";
     return exitBug;
   }
-  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine =
-      createTargetMachine({options.triple, options.cpu, options.optLevel});
-  if (!machine)
-    return fail(machine.takeError());
   std::string output = outputPath(), stem = llvm::sys::path::stem(output).str();
   if (StringRef(stem).starts_with("lib"))
     stem = stem.substr(3);
   emitModelInterface(*llvmModule, signature, options.emit == EmitKind::library,
                      options.externalWeights ? stem + ".weights" : "");
-  optimizeModule(*llvmModule, **machine, options.optLevel);
+  optimizeModule(*llvmModule, *machine, options.optLevel);
   if (options.emit == EmitKind::library || options.emit == EmitKind::archive) {
-    if (llvm::Error error = emitLibrary(*llvmModule, **machine))
+    if (llvm::Error error = emitLibrary(*llvmModule, *machine))
       return fail(std::move(error));
     return exitDone;
   }
@@ -330,7 +328,7 @@ ExitCode Compilation::emit(ModuleOp module) {
       llvmModule->print(out, nullptr);
       return llvm::Error::success();
     }
-    return emitCode(*llvmModule, **machine,
+    return emitCode(*llvmModule, *machine,
                     options.emit == EmitKind::object ? llvm::CodeGenFileType::ObjectFile
                                                      : llvm::CodeGenFileType::AssemblyFile,
                     out);
@@ -369,6 +367,12 @@ ExitCode Compilation::run() {
   OwningOpRef<ModuleOp> module = importModel(code);
   if (!module)
     return code;
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> created =
+      createTargetMachine({options.triple, options.cpu, options.optLevel});
+  if (!created)
+    return fail(created.takeError());
+  machine = std::move(*created);
+  target = describeTarget(*machine, options.cpu == "native" && options.triple.empty());
   std::string last = options.compileTo;
   if (last.empty() && options.emit == EmitKind::mlir)
     last = "llvm";

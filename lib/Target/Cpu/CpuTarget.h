@@ -9,6 +9,7 @@
 
 #include "lib/Support/Signature.h"
 #include "lib/Support/WeightStore.h"
+#include "passes/TargetProperties.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
@@ -30,6 +31,9 @@ struct CpuTargetOptions {
 
 /// The machine to generate code for; fails for a triple or a CPU that LLVM does not know.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const CpuTargetOptions &options);
+
+/// What the passes may know of `machine`; with `isNative` its caches are those of this machine.
+TargetProperties describeTarget(const llvm::TargetMachine &machine, bool isNative);
 
 /// Adds what the outside calls to a module that has the function `<name>` from frames: the descriptor, `<name>_create`,
 /// `_run`, `_destroy`, `_api`. With `libraryApi`, MLC_LIBRARY_API_SYMBOL too, which a program may hold only once.
