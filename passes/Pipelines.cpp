@@ -4,6 +4,7 @@
 #include "passes/Buffer/Passes.h"
 #include "passes/Conversion/Passes.h"
 #include "passes/Linalg/Passes.h"
+#include "passes/Vector/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -39,14 +40,22 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel == 0)
     return;
   OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createLinalgFuseElementwisePass()); // element-wise chains in one loop
+  function.addPass(createLinalgFormContractionsPass()); // sums of products, with what follows them
+  function.addPass(createLinalgFuseElementwisePass());  // other element-wise chains in one loop
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
 }
 
 void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
-  if (options.optLevel > 0)
-    pm.addNestedPass<func::FuncOp>(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop
+  if (options.optLevel == 0)
+    return;
+  VectorChooseTilesPassOptions tiles;
+  tiles.vectorBits = options.target.vectorBits;
+  tiles.vectorRegisters = options.target.vectorRegisters;
+  pm.addPass(createVectorChooseTilesPass(tiles)); // a register tile each; weights in panels of its width
+  OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createLinalgInterchangeLoopsPass());    // so that LLVM vectorises the inner loop of the rest
+  function.addPass(createCanonicalizerPass());
 }
 
 void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
@@ -70,8 +79,16 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (options.optLevel > 0) {
+    VectorLowerContractionsPassOptions contractions;
+    contractions.vectorBits = options.target.vectorBits;
+    contractions.l2Bytes = options.target.l2Bytes;
+    pm.addPass(createVectorLowerContractionsPass(contractions)); // register tiles, written out
+  }
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createConvertLinalgToLoopsPass());
+  if (options.optLevel > 0)
+    function.addPass(createVectorApproximateMathPass()); // exp, tanh and the like as polynomials
   pm.addPass(memref::createFoldMemRefAliasOpsPass()); // accesses of views become accesses of their buffers
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
@@ -101,6 +118,7 @@ ArrayRef<Phase> getPhases() {
 void registerPassesAndPipelines() {
   registerConversionPasses();
   registerLinalgPasses();
+  registerVectorPasses();
   registerBufferPasses();
   struct Options : PassPipelineOptions<Options> {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};

@@ -126,7 +126,15 @@ SmallVector<OpFoldResult> PadOp::getMixedHigh() { return getMixedValues(getStati
 SmallVector<PlacedWeight> mlc::graph::placeWeights(Operation *module) {
   SmallVector<PlacedWeight> weights;
   int64_t next = 0;
+  // What only other weights are made of is not there at run time.
+  llvm::DenseSet<StringAttr> read;
+  module->walk([&](Operation *op) {
+    if (auto name = op->getAttrOfType<FlatSymbolRefAttr>("parameter"))
+      read.insert(name.getAttr());
+  });
   for (auto parameter : module->getRegion(0).getOps<ParameterOp>()) {
+    if (!read.contains(parameter.getSymNameAttr()))
+      continue;
     auto type = cast<RankedTensorType>(parameter.getType());
     int64_t bytes = type.getNumElements() * std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
     next = llvm::alignTo(next, 64);

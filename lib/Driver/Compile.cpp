@@ -11,6 +11,7 @@
 #include "lib/Driver/Report.h"
 #include "lib/Export/Header/HeaderExport.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
+#include "lib/Support/PackWeight.h"
 #include "lib/Target/Cpu/CpuTarget.h"
 #include "passes/Pipelines.h"
 
@@ -248,6 +249,12 @@ WeightBlob Compilation::placeWeights(ModuleOp module) {
   WeightBlob result;
   for (graph::PlacedWeight weight : graph::placeWeights(module)) {
     std::optional<ArrayRef<char>> bytes = weights.lookup(weight.parameter.getSymName());
+    if (auto pack = weight.parameter->getAttrOfType<DictionaryAttr>("kernel.pack")) {
+      auto source = SymbolTable::lookupNearestSymbolFrom<graph::ParameterOp>(
+          weight.parameter, pack.getAs<FlatSymbolRefAttr>("source"));
+      bytes = weights.keep(packWeight(*weights.lookup(source.getSymName()), cast<RankedTensorType>(source.getType()),
+                                      cast<RankedTensorType>(weight.parameter.getType()), pack));
+    }
     assert(bytes && static_cast<int64_t>(bytes->size()) == weight.bytes && "importers define every weight");
     result.segments.push_back({static_cast<uint64_t>(weight.offset), *bytes});
     result.bytes = weight.offset + weight.bytes;

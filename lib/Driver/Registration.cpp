@@ -2,6 +2,7 @@
 #include "lib/Driver/Registration.h"
 
 #include "dialects/Graph/GraphDialect.h"
+#include "dialects/Kernel/KernelDialect.h"
 #include "dialects/Rt/RtDialect.h"
 #include "passes/Pipelines.h"
 
@@ -18,7 +19,7 @@ void registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
-  registry.insert<graph::GraphDialect, rt::RtDialect>();
+  registry.insert<graph::GraphDialect, kernel::KernelDialect, rt::RtDialect>();
 }
 
 void registerPasses() {

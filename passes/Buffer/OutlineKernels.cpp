@@ -5,6 +5,7 @@
 // planner and the runtime see to it), which the arguments say as `llvm.noalias`; equal operands become one argument.
 //
 //===----------------------------------------------------------------------------------------------------------===//
+#include "dialects/Kernel/KernelDialect.h"
 #include "dialects/Rt/RtDialect.h"
 #include "passes/Buffer/Passes.h"
 
@@ -49,19 +50,20 @@ Value rootOf(Value buffer) {
 struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKernels> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SmallVector<linalg::LinalgOp> ops;
+    SmallVector<Operation *> ops;
     for (auto function : module.getOps<func::FuncOp>())
-      function.walk([&](linalg::LinalgOp op) {
-        if (op.hasPureBufferSemantics() && op.getNumLoops() > 0)
+      function.walk([&](Operation *op) {
+        auto loops = dyn_cast<linalg::LinalgOp>(op);
+        if ((loops && loops.hasPureBufferSemantics() && loops.getNumLoops() > 0) || isa<mlc::kernel::ContractOp>(op))
           ops.push_back(op);
       });
     llvm::StringMap<func::FuncOp> kernels;
-    for (linalg::LinalgOp op : ops)
+    for (Operation *op : ops)
       outline(op, module, kernels);
   }
 
   /// Moves `op` into a function and calls it; an equal function that is there already is called instead.
-  void outline(linalg::LinalgOp op, ModuleOp module, llvm::StringMap<func::FuncOp> &kernels) {
+  void outline(Operation *op, ModuleOp module, llvm::StringMap<func::FuncOp> &kernels) {
     llvm::SetVector<Value> used(op->getOperands().begin(), op->getOperands().end());
     getUsedValuesDefinedAbove(op->getRegions(), used);
     SmallVector<Value> arguments;
@@ -73,7 +75,7 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
         arguments.push_back(value);
     OpBuilder b(&getContext());
     auto type = b.getFunctionType(llvm::to_vector(ValueRange(arguments).getTypes()), {});
-    auto kernel = func::FuncOp::create(b, op.getLoc(), "kernel", type);
+    auto kernel = func::FuncOp::create(b, op->getLoc(), "kernel", type);
     kernel.setPrivate();
     kernel->setAttr("llvm.linkage", LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
     // LLVM would put a function with one call back where it came from.
@@ -85,7 +87,7 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
     for (Operation *constant : constants)
       b.clone(*constant, mapping);
     b.clone(*op, mapping);
-    func::ReturnOp::create(b, op.getLoc());
+    func::ReturnOp::create(b, op->getLoc());
     for (auto [i, argument] : llvm::enumerate(arguments))
       if (isAlone(argument, arguments))
         kernel.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
@@ -103,7 +105,7 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
       ++numShared;
     }
     b.setInsertionPoint(op);
-    func::CallOp::create(b, op.getLoc(), entry->second, arguments);
+    func::CallOp::create(b, op->getLoc(), entry->second, arguments);
     op->erase();
   }
 

@@ -73,7 +73,7 @@ def BufferExpandReshapesPass : Pass<"buffer-expand-reshapes", "::mlir::func::Fun
 }
 
 def BufferOutlineKernelsPass : Pass<"buffer-outline-kernels", "::mlir::ModuleOp"> {
-  let summary = "Gives every linalg op a function of its own";
+  let summary = "Gives every linalg op and every contraction a function of its own";
   let description = [{
     The functions are never inlined, and equal ones are shared. Buffers that do not overlap with any other argument are marked `llvm.noalias`.
 

@@ -327,6 +327,7 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
     populateMathToLLVMConversionPatterns(converter, patterns);
+    populateVectorToLLVMConversionPatterns(converter, patterns);
     LLVMConversionTarget target(*context);
     target.addLegalOp<ModuleOp>();
     target.addIllegalOp<mlc::graph::ParameterOp>();

@@ -31,4 +31,19 @@ def LinalgFuseElementwisePass : Pass<"linalg-fuse-elementwise", "::mlir::func::F
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def LinalgFormContractionsPass : Pass<"linalg-form-contractions", "::mlir::func::FuncOp"> {
+  let summary = "Makes sums of products one op, with what follows them";
+  let description = [{
+    Permutations of the operands move into the maps; element-wise ops that alone read the result move into the epilogue.
+
+    ```
+    %2 = linalg.generic … { sum + %0 * %1 }, %3 = linalg.generic … { relu(%2 + %bias) }
+    ```
+    becomes `kernel.contract ins(%0, %1) extras(%bias) … { relu(sum + bias) }`.
+  }];
+  let dependentDialects = ["::mlc::kernel::KernelDialect"];
+  let statistics = [Statistic<"numFormed", "contractions", "contractions formed">,
+                    Statistic<"numFused", "fused-consumers", "element-wise ops moved into an epilogue">];
+}
+
 #endif

@@ -1,0 +1,48 @@
+//===- KernelDialect.h - loop nests that the compiler writes itself ----------------------------------*- C++ -*-===//
+#ifndef MLC_DIALECTS_KERNEL_KERNELDIALECT_H
+#define MLC_DIALECTS_KERNEL_KERNELDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Kernel/KernelDialect.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Kernel/KernelOps.h.inc"
+
+namespace mlc::kernel {
+
+/// What a loop of a contraction is, by the operands that it moves.
+enum class LoopKind {
+  batch,     ///< parallel, in lhs and rhs
+  row,       ///< parallel, in lhs alone
+  column,    ///< parallel, in rhs alone
+  reduction, ///< summed over
+};
+
+/// The kind of every loop; a parallel loop of neither operand counts as a row.
+llvm::SmallVector<LoopKind> classifyLoops(ContractOp op);
+
+/// The loop that register tiles vectorise: that of the last axis of the result which has more than one element. The
+/// parallel loops are in the order of those axes.
+unsigned getVectorLoop(llvm::ArrayRef<int64_t> sizes, unsigned parallel);
+inline unsigned getVectorLoop(ContractOp op) { return getVectorLoop(op.getSizes(), op.getParallel()); }
+
+/// How much an affine expression grows with one step of `loop`; the expressions of contractions are sums.
+int64_t coefficientOf(mlir::AffineExpr expr, unsigned loop);
+
+/// Whether a step of `loop` moves the memory of a row-major tensor with this map by one element.
+bool movesByOne(mlir::AffineMap map, unsigned loop, llvm::ArrayRef<int64_t> sizes);
+
+} // namespace mlc::kernel
+
+#endif

@@ -1,0 +1,93 @@
+//===- KernelDialect.td - loop nests that the compiler writes itself ---------------------------*- tablegen -*----===//
+#ifndef MLC_DIALECTS_KERNEL_KERNELDIALECT_TD
+#define MLC_DIALECTS_KERNEL_KERNELDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Kernel_Dialect : Dialect {
+  let name = "kernel";
+  let cppNamespace = "::mlc::kernel";
+  let summary = "Loop nests that the compiler writes itself";
+  let description = [{
+    Between linalg and vector: an op stands for a whole kernel, on tensors until there is memory and on memrefs after it. What a
+    general loop vectoriser cannot find (register tiles, packed panels, fused epilogues) is chosen here as attributes and
+    written out by the passes of `passes/Vector`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::bufferization::BufferizationDialect"];
+}
+
+def Kernel_Buffer : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+
+def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
+    DestinationStyleOpInterface, SingleBlock, RecursiveMemoryEffects, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
+    DeclareOpInterfaceMethods<BufferizableOpInterface, ["bufferize", "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+      "getAliasingValues"]>]> {
+  let summary = "sums products and finishes each sum";
+  let description = [{
+    Over loops d, of which the first `parallel` are independent and the others are summed over:
+
+      init[out(d)] = epilogue(sum over the reductions of lhs[lhs(d)] * rhs[rhs(d)], extras[extra_i(d)]…)
+
+    A matrix product, a batched one, a convolution of any rank: what they are is in the affine `maps` of lhs, rhs, the extras
+    and the result. Products are summed in the type of the region's first argument. The region gets one sum and one element
+    of each extra and yields an element of the result.
+
+    With `tile` = [rows, vectors] the register tile is chosen; with `packed` rhs is no longer what its map says but panels
+    [outer…, N / width, K…, width]: the loops before the vectorised one that rhs moves with, the panels, the reductions, and the
+    columns of a panel, 0 behind the last; what one tile reads, in the order in which it does. A weight is packed at compile
+    time: its `graph.parameter` has an attribute `kernel.pack` with the `source` and how it is read.
+
+    Constraints: (C1) one map an operand, over as many loops as `sizes` has; (C2) the axes of the result are the
+    parallel loops in order; (C3) the region's arguments are the sum and an element of each extra, and it yields an element of
+    the result.
+
+    Example:
+    ```mlir
+    %2 = kernel.contract ins(%0, %1 : tensor<4x8xf32>, tensor<8x16xf32>) extras(%b : tensor<16xf32>) outs(%i : tensor<4x16xf32>)
+      maps [#lhs, #rhs, #bias, #out] parallel 2 sizes [4, 16, 8] {
+    ^bb0(%sum: f32, %bias: f32):
+      %3 = arith.addf %sum, %bias : f32
+      kernel.yield %3 : f32
+    } -> tensor<4x16xf32>
+    ```
+  }];
+  let arguments = (ins Kernel_Buffer:$lhs, Kernel_Buffer:$rhs, Variadic<Kernel_Buffer>:$extras, Kernel_Buffer:$init,
+                       AffineMapArrayAttr:$maps, I64Attr:$parallel, DenseI64ArrayAttr:$sizes,
+                       OptionalAttr<DenseI64ArrayAttr>:$tile, UnitAttr:$packed);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let assemblyFormat = [{
+    `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)` (`extras` `(` $extras^ `:` type($extras) `)`)?
+    `outs` `(` $init `:` type($init) `)` `maps` $maps `parallel` $parallel `sizes` $sizes (`tile` $tile^)? (`packed` $packed^)?
+    attr-dict-with-keyword $epilogue (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    ::mlir::AffineMap getMap(unsigned operand) {
+      return ::llvm::cast<::mlir::AffineMapAttr>(getMaps()[operand]).getValue();
+    }
+    ::mlir::AffineMap getLhsMap() { return getMap(0); }
+    ::mlir::AffineMap getRhsMap() { return getMap(1); }
+    ::mlir::AffineMap getExtraMap(unsigned extra) { return getMap(2 + extra); }
+    ::mlir::AffineMap getOutMap() { return getMap(getMaps().size() - 1); }
+    unsigned getNumLoops() { return getSizes().size(); }
+    /// The type that products are summed in.
+    ::mlir::Type getSumType() { return getEpilogue().front().getArgument(0).getType(); }
+  }];
+  let hasVerifier = 1;
+}
+
+def Kernel_YieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator, ReturnLike, HasParent<"ContractOp">]> {
+  let summary = "gives the element that an epilogue computed";
+  let arguments = (ins AnyType:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+#endif

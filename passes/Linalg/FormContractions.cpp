@@ -1,0 +1,243 @@
+//===- FormContractions.cpp - sums of products become one op, with what follows them -------------------------------===//
+//
+// A linalg.generic whose body is `sum + lhs * rhs` becomes kernel.contract: matmuls, convolutions, einsums alike. Copies
+// that only permute axes before it move into its maps, and element-wise ops after it into its epilogue, where they cost
+// nothing: the sums are in registers. Runs before element-wise fusion, which would bury the plain bodies.
+//
+// Which operand is vectorised follows from the result: the loop of its last axis. It has to be a loop of one operand
+// alone; that operand becomes rhs. What has no such loop (depthwise convolutions) stays for another template.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#include "dialects/Graph/GraphDialect.h"
+#include "dialects/Kernel/KernelDialect.h"
+#include "passes/Linalg/Passes.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace mlc {
+#define GEN_PASS_DEF_LINALGFORMCONTRACTIONSPASS
+#include "passes/Linalg/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+using mlc::kernel::ContractOp;
+
+namespace {
+
+/// `value` without a widening of halves, as an argument number of `body`.
+std::optional<unsigned> argumentOf(Value value, Block *body) {
+  if (auto widened = value.getDefiningOp<arith::ExtFOp>())
+    value = widened.getIn();
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (!argument || argument.getOwner() != body)
+    return std::nullopt;
+  return argument.getArgNumber();
+}
+
+/// Whether the body is `args[2] + ext(args[0]) * ext(args[1])` of floats.
+bool sumsProducts(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0)
+    return false;
+  Block *body = op.getBody();
+  auto add = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!add || argumentOf(add.getLhs(), body) != 2u)
+    return false;
+  auto product = add.getRhs().getDefiningOp<arith::MulFOp>();
+  if (!product)
+    return false;
+  auto lhs = argumentOf(product.getLhs(), body), rhs = argumentOf(product.getRhs(), body);
+  return lhs && rhs && *lhs + *rhs == 1 && *lhs != *rhs;
+}
+
+/// Whether the sum starts at zero.
+bool startsAtZero(Value init) {
+  auto fill = init.getDefiningOp<linalg::FillOp>();
+  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
+struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormContractions> {
+  void runOnOperation() override {
+    SmallVector<linalg::GenericOp> ops;
+    getOperation().walk([&](linalg::GenericOp op) {
+      if (op.hasPureTensorSemantics() && sumsProducts(op) && startsAtZero(op.getDpsInits()[0]))
+        ops.push_back(op);
+    });
+    for (linalg::GenericOp op : ops)
+      if (ContractOp contract = form(op)) {
+        absorbPermutations(contract);
+        while (ContractOp fused = fuseConsumer(contract)) {
+          contract = fused;
+          ++numFused;
+        }
+        ++numFormed;
+      }
+  }
+
+  ContractOp form(linalg::GenericOp op) {
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+    // Parallel loops first, in the order of the result's axes; then the reductions in their own order.
+    AffineMap out = maps[2];
+    SmallVector<unsigned> order;
+    for (AffineExpr expr : out.getResults()) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (!dim || llvm::is_contained(order, dim.getPosition()))
+        return nullptr;
+      order.push_back(dim.getPosition());
+    }
+    unsigned parallel = order.size();
+    if (parallel == 0)
+      return nullptr;
+    for (auto [loop, iterator] : llvm::enumerate(iterators)) {
+      if (iterator == utils::IteratorType::reduction)
+        order.push_back(loop);
+      else if (!llvm::is_contained(order, loop))
+        return nullptr;
+    }
+    SmallVector<AffineExpr> renamed(order.size());
+    for (auto [now, before] : llvm::enumerate(order))
+      renamed[before] = getAffineDimExpr(now, &getContext());
+    for (AffineMap &map : maps)
+      map = map.replaceDimsAndSymbols(renamed, {}, order.size(), 0);
+    // The operand with the vectorised loop is rhs; it moves by single elements there or is packed.
+    SmallVector<int64_t> sizes, before = op.getStaticLoopRanges();
+    for (unsigned loop : order)
+      sizes.push_back(before[loop]);
+    unsigned vector = mlc::kernel::getVectorLoop(sizes, parallel);
+    Value lhs = op.getInputs()[0], rhs = op.getInputs()[1];
+    AffineMap lhsMap = maps[0], rhsMap = maps[1];
+    // Where both move with it (depthwise convolutions), the filter is rhs.
+    if (!rhsMap.isFunctionOfDim(vector)) {
+      std::swap(lhs, rhs);
+      std::swap(lhsMap, rhsMap);
+    }
+    auto moves = [&](AffineMap map) { return mlc::kernel::movesByOne(map, vector, sizes); };
+    bool packable = llvm::all_of(rhsMap.getResults(), [](AffineExpr expr) { return isa<AffineDimExpr>(expr); });
+    if (!rhsMap.isFunctionOfDim(vector) || !(packable || moves(rhsMap)) ||
+        (lhsMap.isFunctionOfDim(vector) && !moves(lhsMap)))
+      return nullptr;
+
+    OpBuilder b(op);
+    auto type = cast<RankedTensorType>(op.getResult(0).getType());
+    Value fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>().getOutputs()[0];
+    auto contract =
+        ContractOp::create(b, op.getLoc(), TypeRange{type}, lhs, rhs, ValueRange{}, fill,
+                           b.getAffineMapArrayAttr({lhsMap, rhsMap, maps[2]}), b.getI64IntegerAttr(parallel),
+                           b.getDenseI64ArrayAttr(sizes), DenseI64ArrayAttr(), UnitAttr());
+    Block *body = b.createBlock(&contract.getEpilogue());
+    Value sum = body->addArgument(type.getElementType(), op.getLoc());
+    mlc::kernel::YieldOp::create(b, op.getLoc(), sum);
+    op.getResult(0).replaceAllUsesWith(contract.getResult(0));
+    op.erase();
+    return contract;
+  }
+
+  /// contract(permute(x)) -> contract(x) with another map, where rhs keeps its single-element steps.
+  void absorbPermutations(ContractOp op) {
+    SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
+    unsigned vector = mlc::kernel::getVectorLoop(op);
+    for (unsigned i = 0; i < 2; ++i)
+      while (auto copy = op->getOperand(i).getDefiningOp<linalg::GenericOp>()) {
+        Block *body = copy.getBody();
+        if (copy.getNumDpsInputs() != 1 || copy.getNumReductionLoops() || body->getOperations().size() != 1 ||
+            body->getTerminator()->getOperand(0) != body->getArgument(0))
+          break;
+        AffineMap from = copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)),
+                  to = copy.getMatchingIndexingMap(copy.getDpsInitOperand(0));
+        if (!to.isIdentity())
+          break;
+        AffineMap composed = from.compose(maps[i]);
+        bool isWeight = copy.getInputs()[0].getDefiningOp<mlc::graph::WeightOp>() != nullptr;
+        bool moves = maps[i].isFunctionOfDim(vector);
+        if (moves && !isWeight && !mlc::kernel::movesByOne(composed, vector, op.getSizes()) &&
+            mlc::kernel::movesByOne(maps[i], vector, op.getSizes()))
+          break;
+        maps[i] = composed;
+        op->setOperand(i, copy.getInputs()[0]);
+        if (copy->use_empty())
+          copy.erase();
+      }
+    op.setMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
+  }
+
+  /// An element-wise op that alone reads the result becomes part of the epilogue. Its other operands have to lie along
+  /// the vectorised loop, or not to move with it.
+  ContractOp fuseConsumer(ContractOp op) {
+    Value result = op.getResult(0);
+    if (!result.hasOneUse())
+      return nullptr;
+    OpOperand &use = *result.getUses().begin();
+    auto consumer = dyn_cast<linalg::GenericOp>(use.getOwner());
+    if (!consumer || consumer.getNumReductionLoops() || consumer.getNumDpsInits() != 1 ||
+        use.getOperandNumber() >= consumer.getNumDpsInputs() || consumer.hasIndexSemantics())
+      return nullptr;
+    AffineMap read = consumer.getMatchingIndexingMap(&use);
+    AffineMap written = consumer.getMatchingIndexingMap(consumer.getDpsInitOperand(0));
+    if (!read.isIdentity() || !written.isIdentity())
+      return nullptr; // an epilogue writes where its sum belongs
+    if (consumer.getDpsInitOperand(0)->get().getDefiningOp<tensor::EmptyOp>() == nullptr)
+      return nullptr;
+    // The loops of the consumer are the axes of the result.
+    SmallVector<AffineExpr> axes(op.getOutMap().getResults());
+    unsigned vector = mlc::kernel::getVectorLoop(op);
+    SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
+    AffineMap out = maps.pop_back_val();
+    SmallVector<Value> extras;
+    SmallVector<unsigned> arguments; // of the consumer's body, an extra each
+    for (OpOperand *operand : consumer.getDpsInputOperands()) {
+      if (operand == &use)
+        continue;
+      AffineMap map = consumer.getMatchingIndexingMap(operand)
+                          .replaceDimsAndSymbols(axes, {}, op.getNumLoops(), 0);
+      if (map.isFunctionOfDim(vector) && !mlc::kernel::movesByOne(map, vector, op.getSizes()))
+        return nullptr;
+      if (!isa<RankedTensorType>(operand->get().getType()))
+        return nullptr;
+      maps.push_back(map);
+      extras.push_back(operand->get());
+      arguments.push_back(operand->getOperandNumber());
+    }
+    for (Operation &inner : consumer.getBody()->without_terminator())
+      if (!isa_and_present<arith::ArithDialect, math::MathDialect>(inner.getDialect()) || inner.getNumRegions())
+        return nullptr;
+    maps.push_back(out);
+
+    OpBuilder b(consumer);
+    SmallVector<Value> all(op.getExtras());
+    llvm::append_range(all, extras);
+    auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
+    auto fused = ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
+                                    op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0],
+                                    b.getAffineMapArrayAttr(maps), op.getParallelAttr(), op.getSizesAttr(),
+                                    DenseI64ArrayAttr(), UnitAttr());
+    fused.getEpilogue().takeBody(op.getEpilogue());
+    Block *body = &fused.getEpilogue().front();
+    Operation *yield = body->getTerminator();
+    IRMapping mapping;
+    mapping.map(consumer.getBody()->getArgument(use.getOperandNumber()), yield->getOperand(0));
+    for (auto [extra, argument] : llvm::zip(extras, arguments))
+      mapping.map(consumer.getBody()->getArgument(argument),
+                  body->addArgument(getElementTypeOrSelf(extra.getType()), consumer.getLoc()));
+    b.setInsertionPoint(yield);
+    // Constants from outside come along.
+    for (Operation &inner : consumer.getBody()->without_terminator()) {
+      for (Value operand : inner.getOperands())
+        if (!mapping.contains(operand))
+          if (Operation *constant = operand.getDefiningOp(); constant && constant->hasTrait<OpTrait::ConstantLike>())
+            mapping.map(operand, b.clone(*constant)->getResult(0));
+      b.clone(inner, mapping);
+    }
+    Value last = mapping.lookupOrDefault(consumer.getBody()->getTerminator()->getOperand(0));
+    yield->setOperand(0, last);
+    consumer.getResult(0).replaceAllUsesWith(fused.getResult(0));
+    consumer.erase();
+    op.erase();
+    return fused;
+  }
+};
+
+} // namespace

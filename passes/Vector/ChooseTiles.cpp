@@ -1,0 +1,189 @@
+//===- ChooseTiles.cpp - the register tile of every contraction ---------------------------------------------------===//
+//
+// On tensors, because the tile decides how weights are packed. Precondition: contractions are formed; nothing else looks
+// at their rhs afterwards.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#include "dialects/Graph/GraphDialect.h"
+#include "passes/Vector/Passes.h"
+#include "passes/Vector/TileModel.h"
+
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+namespace mlc {
+#define GEN_PASS_DEF_VECTORCHOOSETILESPASS
+#include "passes/Vector/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+using mlc::kernel::ContractOp;
+using mlc::kernel::LoopKind;
+
+namespace {
+
+struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
+  using VectorChooseTilesPassBase::VectorChooseTilesPassBase;
+
+  void runOnOperation() override {
+    SymbolTable table(getOperation());
+    symbols = &table;
+    packed.clear();
+    SmallVector<ContractOp> ops;
+    getOperation().walk([&](ContractOp op) { ops.push_back(op); });
+    for (ContractOp op : ops) {
+      mlc::Tile tile = mlc::chooseTile(problemOf(op));
+      op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
+      bool contiguous = mlc::kernel::movesByOne(op.getRhsMap(), mlc::kernel::getVectorLoop(op), op.getSizes());
+      if (isWeight(op.getRhs()) && llvm::none_of(op.getSizes(), ShapedType::isDynamic))
+        pack(op, tile);
+      else if (!contiguous)
+        copyContiguously(op);
+    }
+  }
+
+  static bool isWeight(Value value) { return value.getDefiningOp<mlc::graph::WeightOp>() != nullptr; }
+
+  int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
+
+  mlc::TileProblem problemOf(ContractOp op) {
+    SmallVector<LoopKind> kinds = mlc::kernel::classifyLoops(op);
+    ArrayRef<int64_t> sizes = op.getSizes();
+    unsigned vector = mlc::kernel::getVectorLoop(op);
+    int64_t reduction = 1;
+    for (auto [loop, kind] : llvm::enumerate(kinds))
+      if (kind == LoopKind::reduction)
+        reduction = ShapedType::isDynamic(sizes[loop]) || ShapedType::isDynamic(reduction) ? ShapedType::kDynamic
+                                                                                          : reduction * sizes[loop];
+    return {innerRows(op, kinds),
+            sizes[vector],
+            reduction,
+            lanesOf(op),
+            vectorRegisters,
+            32 << 10,
+            op.getSumType().getIntOrFloatBitWidth() / 8,
+            op.getLhsMap().isFunctionOfDim(vector)};
+  }
+
+  /// The number of rows that are evenly spaced in memory: the innermost loop over rows, and those around it as long as
+  /// each of their steps is what the loop inside covers.
+  static int64_t innerRows(ContractOp op, ArrayRef<LoopKind> kinds) {
+    auto type = cast<RankedTensorType>(op.getLhs().getType());
+    AffineMap map = op.getLhsMap();
+    auto strideOf = [&](unsigned loop) -> std::optional<int64_t> {
+      int64_t stride = 1, total = 0;
+      for (int64_t axis = type.getRank(); axis-- > 0;) {
+        total += mlc::kernel::coefficientOf(map.getResult(axis), loop) * stride;
+        if (axis && type.isDynamicDim(axis))
+          return std::nullopt;
+        stride *= type.getDimSize(axis);
+      }
+      return total;
+    };
+    int64_t rows = 1;
+    std::optional<int64_t> covered;
+    for (unsigned loop = op.getParallel(); loop-- > 0;) {
+      int64_t size = op.getSizes()[loop];
+      if (kinds[loop] != LoopKind::row || size == 1)
+        continue;
+      std::optional<int64_t> stride = strideOf(loop);
+      if (rows != 1 && (!covered || stride != covered))
+        break;
+      if (ShapedType::isDynamic(size))
+        return ShapedType::kDynamic;
+      rows *= size;
+      covered = stride ? std::optional(*stride * size) : std::nullopt;
+    }
+    return rows;
+  }
+
+  /// rhs -> kernel.pack of rhs
+  void pack(ContractOp op, mlc::Tile tile) {
+    unsigned vector = mlc::kernel::getVectorLoop(op);
+    SmallVector<int64_t> outer, inner, shape;
+    ArrayRef<int64_t> sizes = op.getSizes();
+    AffineMap map = op.getRhsMap();
+    int64_t width = tile.vectors * lanesOf(op);
+    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+      if (loop != vector && map.isFunctionOfDim(loop))
+        (loop < op.getParallel() ? outer : inner).push_back(loop);
+    for (int64_t loop : outer)
+      shape.push_back(sizes[loop]);
+    shape.push_back(llvm::divideCeil(sizes[vector], width));
+    for (int64_t loop : inner)
+      shape.push_back(sizes[loop]);
+    shape.push_back(width);
+    OpBuilder b(op);
+    auto type = RankedTensorType::get(shape, getElementTypeOrSelf(op.getRhs().getType()));
+    auto weight = op.getRhs().getDefiningOp<mlc::graph::WeightOp>();
+    NamedAttrList attributes;
+    attributes.append("source", weight.getParameterAttr());
+    attributes.append("map", AffineMapAttr::get(map));
+    attributes.append("sizes", b.getDenseI64ArrayAttr(sizes));
+    attributes.append("outer", b.getDenseI64ArrayAttr(outer));
+    attributes.append("vector", b.getI64IntegerAttr(vector));
+    attributes.append("inner", b.getDenseI64ArrayAttr(inner));
+    auto packing = attributes.getDictionary(&getContext());
+    // A weight that two contractions read in the same way is packed once.
+    FlatSymbolRefAttr &name = packed[{packing, type}];
+    if (!name) {
+      auto source = symbols->lookup<mlc::graph::ParameterOp>(weight.getParameter());
+      OpBuilder before(source);
+      before.setInsertionPointAfter(source);
+      auto parameter = mlc::graph::ParameterOp::create(before, source.getLoc(), (weight.getParameter() + ".packed").str(),
+                                                       type, nullptr, nullptr);
+      parameter->setAttr("kernel.pack", packing);
+      name = FlatSymbolRefAttr::get(symbols->insert(parameter));
+    }
+    op.getRhsMutable().assign(mlc::graph::WeightOp::create(b, weight.getLoc(), type, name));
+    if (weight->use_empty())
+      weight.erase();
+    op.setPacked(true);
+    ++numPacked;
+  }
+
+  /// rhs -> a copy with the vectorised loop as its last axis
+  void copyContiguously(ContractOp op) {
+    unsigned vector = mlc::kernel::getVectorLoop(op);
+    AffineMap map = op.getRhsMap();
+    OpBuilder b(op);
+    // The axes of the copy are the loops of rhs, in order, the vectorised one last.
+    SmallVector<unsigned> loops;
+    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+      if (loop != vector && map.isFunctionOfDim(loop))
+        loops.push_back(loop);
+    loops.push_back(vector);
+    SmallVector<AffineExpr> renamed(op.getNumLoops(), b.getAffineConstantExpr(0)), axes;
+    SmallVector<OpFoldResult> sizes;
+    for (auto [axis, loop] : llvm::enumerate(loops)) {
+      renamed[loop] = b.getAffineDimExpr(axis);
+      axes.push_back(b.getAffineDimExpr(loop));
+      for (auto [source, expr] : llvm::enumerate(map.getResults()))
+        if (expr == b.getAffineDimExpr(loop)) {
+          sizes.push_back(tensor::getMixedSize(b, op.getLoc(), op.getRhs(), source));
+          break;
+        }
+    }
+    assert(sizes.size() == loops.size() && "an operand that is not contiguous has plain axes");
+    Type element = getElementTypeOrSelf(op.getRhs().getType());
+    Value empty = tensor::EmptyOp::create(b, op.getLoc(), sizes, element);
+    SmallVector<AffineMap> maps{map.replaceDimsAndSymbols(renamed, {}, loops.size(), 0),
+                                b.getMultiDimIdentityMap(loops.size())};
+    SmallVector<utils::IteratorType> iterators(loops.size(), utils::IteratorType::parallel);
+    Value copy = linalg::GenericOp::create(b, op.getLoc(), empty.getType(), op.getRhs(), empty, maps, iterators,
+                                           [](OpBuilder &b, Location loc, ValueRange args) {
+                                             linalg::YieldOp::create(b, loc, args[0]);
+                                           })
+                     .getResult(0);
+    op.getRhsMutable().assign(copy);
+    SmallVector<AffineMap> all(op.getMaps().getAsValueRange<AffineMapAttr>());
+    all[1] = AffineMap::get(op.getNumLoops(), 0, axes, &getContext());
+    op.setMapsAttr(b.getAffineMapArrayAttr(all));
+    ++numCopied;
+  }
+
+  SymbolTable *symbols = nullptr;
+  /// What is packed already, by how and as what.
+  DenseMap<std::pair<Attribute, Type>, FlatSymbolRefAttr> packed;
+};
+
+} // namespace

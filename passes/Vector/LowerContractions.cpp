@@ -1,0 +1,294 @@
+//===- LowerContractions.cpp - contractions as loops over register tiles ------------------------------------------===//
+//
+// All operands are linear in the loops, so a contraction is a few strides a loop (Strided.h has the arithmetic). Loops
+// whose strides join up are joined first. Then, from the outside in:
+//
+//   tasks       batch loops × blocks of row units × chunks of panels; a parallel loop where there is enough work
+//   panels      of rhs, `vectors` registers wide: one panel stays in the first cache while the rows pass
+//   rows        tiles of `rows` rows; a unit is a tile, or where rows are not evenly spaced, all tiles of one line
+//   reductions  with rows * vectors sums in registers
+//
+// Preconditions: the op is alone in a kernel function (buffer-outline-kernels) on memory, with a tile. A sum is always
+// computed in the order of the reductions, whatever the tasks are, so results do not depend on threads.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#include "passes/Vector/Passes.h"
+#include "passes/Vector/RegisterTile.h"
+#include "passes/Vector/Strided.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace mlc {
+#define GEN_PASS_DEF_VECTORLOWERCONTRACTIONSPASS
+#include "passes/Vector/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+using namespace mlc;
+using mlc::kernel::ContractOp;
+using mlc::kernel::LoopKind;
+
+namespace {
+
+/// Operations that a task should have at least, and that are worth waking a thread for: some ten microseconds.
+constexpr int64_t kWorkOfTask = 1 << 19, kWorkOfThread = 1 << 20;
+/// More tasks than this help no number of threads that a model of this size would run on.
+constexpr int64_t kMostTasks = 64;
+
+/// How the work of a contraction is cut, before anything is built. Numbers of units and panels may be unknown.
+struct Blocks final {
+  int64_t unitsOfTask, panelsOfTask;
+  bool parallel;
+  int64_t grain;
+};
+
+struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<LowerContractions> {
+  using VectorLowerContractionsPassBase::VectorLowerContractionsPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SymbolTable symbols(module);
+    llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
+    for (auto function : module.getOps<func::FuncOp>())
+      function.walk([&](func::CallOp call) {
+        if (auto kernel = symbols.lookup<func::FuncOp>(call.getCallee()))
+          calls[kernel].push_back(call);
+      });
+    SmallVector<ContractOp> ops;
+    module.walk([&](ContractOp op) { ops.push_back(op); });
+    for (ContractOp op : ops) {
+      auto kernel = op->getParentOfType<func::FuncOp>();
+      lower(op, kernel.isPrivate() ? kernel : nullptr, calls.lookup(kernel));
+      ++numLowered;
+    }
+  }
+
+  /// The size of a loop: an axis of an operand of `op`, read from `operands` in its place.
+  static Index sizeOf(OpBuilder &b, ContractOp op, unsigned loop, ValueRange operands) {
+    if (!ShapedType::isDynamic(op.getSizes()[loop]))
+      return op.getSizes()[loop];
+    for (auto [operand, map] : llvm::zip(operands, op.getMaps().getAsValueRange<AffineMapAttr>()))
+      for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+        if (expr == b.getAffineDimExpr(loop))
+          return Value(memref::DimOp::create(b, op.getLoc(), operand, axis));
+    llvm_unreachable("every loop is an axis of some operand");
+  }
+
+  /// The loops of `op` with their sizes and strides; `operands` stand for those of the op.
+  Nest buildNest(Arithmetic &a, ContractOp op, ValueRange operands) {
+    OpBuilder &b = a.b;
+    Nest nest;
+    nest.kinds = kernel::classifyLoops(op);
+    nest.vector = kernel::getVectorLoop(op);
+    for (auto [i, operand] : llvm::enumerate(operands))
+      nest.operands.push_back(i == 1 && op.getPacked() ? Flat{} : flatten(a, operand));
+    if (op.getPacked())
+      nest.operands[1] = flatten(a, operands[1]);
+    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
+      Loop entry{sizeOf(b, op, loop, operands), {}};
+      for (auto [i, map] : llvm::enumerate(op.getMaps().getAsValueRange<AffineMapAttr>())) {
+        Index stride = 0;
+        if (!(i == 1 && op.getPacked()))
+          for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+            if (expr.isFunctionOfDim(loop))
+              stride = a.add(stride, a.mul(kernel::coefficientOf(expr, loop), nest.operands[i].strides[axis]));
+        entry.strides.push_back(stride);
+      }
+      nest.loops.push_back(entry);
+    }
+    // What the maps add without a loop.
+    for (auto [i, map] : llvm::enumerate(op.getMaps().getAsValueRange<AffineMapAttr>())) {
+      if (i == 1 && op.getPacked())
+        continue;
+      SmallVector<AffineExpr> zeros(op.getNumLoops(), b.getAffineConstantExpr(0));
+      for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
+        auto constant = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(expr.replaceDims(zeros), 0, 0));
+        assert(constant && "indices of contractions are sums of loops");
+        nest.operands[i].offset =
+            a.add(nest.operands[i].offset, a.mul(constant.getValue(), nest.operands[i].strides[axis]));
+      }
+    }
+    if (op.getPacked()) {
+      // Panels: [outer…, panel, inner…, width], loops in order but for the vectorised one.
+      unsigned axis = 0;
+      for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
+        if (loop == op.getParallel())
+          nest.panelStride = nest.operands[1].strides[axis++];
+        if (loop != nest.vector && op.getRhsMap().isFunctionOfDim(loop))
+          nest.loops[loop].strides[1] = nest.operands[1].strides[axis++];
+      }
+      nest.loops[nest.vector].strides[1] = 1;
+    } else {
+      nest.panelStride = a.mul(op.getTile()->back() * lanesOf(op), nest.loops[nest.vector].strides[1]);
+    }
+    return nest;
+  }
+
+  int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
+
+  /// How the work is cut: `known` numbers are of loops, where they are static.
+  Blocks chooseBlocks(ContractOp op, const Nest &nest, int64_t rows, int64_t width) {
+    auto known = [](const Index &size) { return size.isConstant() ? std::max<int64_t>(1, size.constant()) : 256; };
+    int64_t outer = 1, lines = 1, inner = 1, reduction = 1;
+    for (unsigned loop : nest.outer)
+      outer *= known(nest.loops[loop].size);
+    for (unsigned loop : nest.lines)
+      lines *= known(nest.loops[loop].size);
+    if (nest.row)
+      inner = known(nest.loops[*nest.row].size);
+    for (unsigned loop : nest.reductions)
+      reduction *= known(nest.loops[loop].size);
+    int64_t columns = known(nest.loops[nest.vector].size), panels = llvm::divideCeil(columns, width);
+    int64_t units = nest.lines.empty() ? llvm::divideCeil(inner, rows) : lines;
+    int64_t rowsOfUnit = nest.lines.empty() ? rows : inner;
+    int64_t bytes = op.getSumType().getIntOrFloatBitWidth() / 8;
+    int64_t work = 2 * outer * lines * inner * columns * reduction;
+    // The rows of a block stay in half of the second cache while the panels pass.
+    int64_t cached = std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
+    int64_t tasks = std::clamp<int64_t>(work / kWorkOfTask, 1, kMostTasks);
+    int64_t wanted = llvm::divideCeil(tasks, outer);
+    int64_t blocks = std::max<int64_t>(llvm::divideCeil(units, cached), std::min(wanted, units));
+    Blocks result;
+    result.unitsOfTask = llvm::divideCeil(units, blocks);
+    blocks = llvm::divideCeil(units, result.unitsOfTask);
+    result.panelsOfTask = llvm::divideCeil(panels, std::clamp<int64_t>(llvm::divideCeil(wanted, blocks), 1, panels));
+    int64_t all = outer * blocks * llvm::divideCeil(panels, result.panelsOfTask);
+    result.parallel = all > 1 && work >= 2 * kWorkOfThread;
+    result.grain = std::max<int64_t>(1, llvm::divideCeil(all * kWorkOfThread, std::max<int64_t>(1, work)));
+    return result;
+  }
+
+  struct Counts final {
+    Index units, panels, blocks, chunks, tasks;
+  };
+
+  Counts count(Arithmetic &a, const Nest &nest, const Blocks &blocks, int64_t rows, int64_t width) {
+    Counts counts;
+    counts.units = 1;
+    if (nest.lines.empty())
+      counts.units = nest.row ? a.ceilDiv(nest.loops[*nest.row].size, rows) : Index(1);
+    for (unsigned loop : nest.lines)
+      counts.units = a.mul(counts.units, nest.loops[loop].size);
+    counts.panels = a.ceilDiv(nest.loops[nest.vector].size, width);
+    counts.blocks = a.ceilDiv(counts.units, blocks.unitsOfTask);
+    counts.chunks = a.ceilDiv(counts.panels, blocks.panelsOfTask);
+    counts.tasks = a.mul(counts.blocks, counts.chunks);
+    for (unsigned loop : nest.outer)
+      counts.tasks = a.mul(counts.tasks, nest.loops[loop].size);
+    return counts;
+  }
+
+  void lower(ContractOp op, func::FuncOp kernel, ArrayRef<func::CallOp> calls) {
+    OpBuilder b(op);
+    Arithmetic a(b, op.getLoc());
+    int64_t rows = op.getTile()->front(), vectors = op.getTile()->back(), width = vectors * lanesOf(op);
+    Nest nest = buildNest(a, op, op.getOperands());
+    nest.join();
+    Blocks blocks = chooseBlocks(op, nest, rows, width);
+    Counts counts = count(a, nest, blocks, rows, width);
+    Index begin = 0, end = counts.tasks;
+    // Tasks become ranges of the kernel's callers, which know the sizes by their own operands.
+    bool parallel = blocks.parallel && kernel && llvm::all_of(op.getOperands(), [](Value v) { return isa<BlockArgument>(v); });
+    if (parallel) {
+      auto index = b.getIndexType();
+      unsigned first = kernel.getNumArguments();
+      (void)kernel.insertArguments({first, first}, {index, index}, {DictionaryAttr(), DictionaryAttr()},
+                                   {kernel.getLoc(), kernel.getLoc()});
+      begin = Value(kernel.getArgument(first));
+      end = Value(kernel.getArgument(first + 1));
+      for (func::CallOp call : calls) {
+        OpBuilder caller(call);
+        Arithmetic outside(caller, call.getLoc());
+        SmallVector<Value> operands;
+        for (Value operand : op.getOperands())
+          operands.push_back(call.getOperand(cast<BlockArgument>(operand).getArgNumber()));
+        Nest same = buildNest(outside, op, operands);
+        same.join();
+        Value tasks = outside.value(count(outside, same, blocks, rows, width).tasks);
+        Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
+        mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
+                                       call.getOperands(), tasks, static_cast<uint64_t>(blocks.grain));
+        call.erase();
+      }
+      ++numParallel;
+    }
+
+    RegisterTile tile(a, op, nest, lanesOf(op));
+    a.forEach(begin, end, 1, [&](Index task) {
+      // Blocks of rows change first, so that threads next to each other share panels; then chunks, then batches.
+      Place place(nest.operands.size());
+      for (unsigned i = 0; i < nest.operands.size(); ++i)
+        place.offsets[i] = nest.operands[i].offset;
+      auto [rest, block] = a.divide(task, counts.blocks);
+      auto [batch, chunk] = a.divide(rest, counts.chunks);
+      for (unsigned loop : llvm::reverse(nest.outer)) {
+        auto [next, at] = a.divide(batch, nest.loops[loop].size);
+        place = nest.advance(a, place, loop, at);
+        batch = next;
+      }
+      Index firstPanel = a.mul(chunk, blocks.panelsOfTask);
+      Index lastPanel = a.min(a.add(firstPanel, blocks.panelsOfTask), counts.panels);
+      Index firstUnit = a.mul(block, blocks.unitsOfTask);
+      Index lastUnit = a.min(a.add(firstUnit, blocks.unitsOfTask), counts.units);
+      a.forEach(firstPanel, lastPanel, 1, [&](Index panel) {
+        Place there = nest.advance(a, place, nest.vector, a.mul(panel, width), /*skip=*/1);
+        there.offsets[1] = a.add(there.offsets[1], a.mul(panel, nest.panelStride));
+        Index left = a.sub(nest.loops[nest.vector].size, a.mul(panel, width));
+        tile.forWidths(left, vectors, [&](int64_t here, ArrayRef<Value> masks) {
+          lowerRows(a, nest, tile, there, firstUnit, lastUnit, rows, here, masks);
+        });
+      });
+    });
+    op->erase();
+  }
+
+  /// The tiles of the units [first, last) on one panel.
+  void lowerRows(Arithmetic &a, const Nest &nest, RegisterTile &tile, const Place &place, Index first, Index last,
+                 int64_t rows, int64_t vectors, ArrayRef<Value> masks) {
+    if (!nest.row) {
+      tile.build(place, 1, vectors, masks);
+      return;
+    }
+    Index size = nest.loops[*nest.row].size;
+    auto tiles = [&](const Place &line, Index from, Index to) {
+      Index whole = a.add(from, a.mul(a.floorDiv(a.sub(to, from), rows), rows));
+      a.forEach(from, whole, rows, [&](Index row) {
+        tile.build(nest.advance(a, line, *nest.row, row), rows, vectors, masks);
+      });
+      // What is left of a static size is one body; of another, bodies of 8, 4, 2 and 1 rows.
+      if (size.isConstant()) {
+        int64_t rest = size.constant() % rows;
+        if (rest == 0)
+          return;
+        auto build = [&] { tile.build(nest.advance(a, line, *nest.row, whole), rest, vectors, masks); };
+        if (from.isConstant() && to.isConstant())
+          build();
+        else
+          a.ifLess(whole, to, build);
+        return;
+      }
+      Index at = whole;
+      for (int64_t step = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, rows - 1))); step > 0 && rows > 1; step /= 2) {
+        Index next = a.add(at, step);
+        a.ifNotLess(to, next, [&] { tile.build(nest.advance(a, line, *nest.row, at), step, vectors, masks); });
+        at = a.selectNotLess(to, next, next, at);
+      }
+    };
+    if (nest.lines.empty()) {
+      tiles(place, a.mul(first, rows), a.min(a.mul(last, rows), size));
+      return;
+    }
+    a.forEach(first, last, 1, [&](Index unit) {
+      Place line = place;
+      for (unsigned loop : llvm::reverse(nest.lines)) {
+        auto [next, at] = a.divide(unit, nest.loops[loop].size);
+        line = nest.advance(a, line, loop, at);
+        unit = next;
+      }
+      tiles(line, 0, size);
+    });
+  }
+};
+
+} // namespace

@@ -1,0 +1,55 @@
+//===- Passes.td - register tiles: chosen on tensors, written out on memory --------------------*- tablegen -*----===//
+#ifndef MLC_PASSES_VECTOR_PASSES_TD
+#define MLC_PASSES_VECTOR_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def VectorChooseTilesPass : Pass<"vector-choose-tiles", "::mlir::ModuleOp"> {
+  let summary = "Chooses the register tile of every contraction, and packs the operand that it vectorises";
+  let description = [{
+    The tile is the cheapest by the model of `passes/Vector/TileModel.h`. A weight is packed into panels of the tile's width
+    (at compile time, where the weight can be computed then); another operand is copied only where its vectors would not be
+    contiguous.
+
+    ```
+    kernel.contract ins(%0, %w …) …     =>     %p = kernel.pack %w …, kernel.contract ins(%0, %p …) … tile [14, 2] packed
+    ```
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
+                 Option<"vectorRegisters", "vector-registers", "unsigned", "32", "number of vector registers">];
+  let dependentDialects = ["::mlc::kernel::KernelDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numPacked", "packed", "operands packed">, Statistic<"numCopied", "copied", "operands copied">];
+}
+
+def VectorLowerContractionsPass : Pass<"vector-lower-contractions", "::mlir::ModuleOp"> {
+  let summary = "Writes out contractions as loops over register tiles";
+  let description = [{
+    Loops over blocks for the caches, panels, tiles and the reductions; a tile is one vector of sums a register, a load of each
+    vector of rhs, a broadcast of each element of lhs, one multiply-add for each pair; then the epilogue on the registers. What
+    does not fill a tile gets bodies of its own: fewer rows, masked columns. Blocks are the tasks of a parallel loop.
+
+    ```
+    kernel.contract ins(%a, %b : memref…) outs(%c : memref…) … tile [14, 2]     =>     scf.for … vector.fma …
+    ```
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
+                 Option<"l2Bytes", "l2-bytes", "uint64_t", "1048576", "size of the second cache">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+  let statistics = [Statistic<"numLowered", "contractions", "contractions written out">,
+                    Statistic<"numParallel", "parallel-contractions", "contractions that run on several threads">];
+}
+
+def VectorApproximateMathPass : Pass<"vector-approximate-math", "::mlir::func::FuncOp"> {
+  let summary = "Computes elementary functions of f32 by polynomials";
+  let description = [{
+    Straight-line code that vectorises, instead of calls: exp, log, tanh, erf, sin, cos and what is made of them.
+
+    ```
+    math.exp %0 : vector<16xf32>     =>     arith and math.fma ops
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+#endif

@@ -1,0 +1,40 @@
+//===- RegisterTile.h - one tile of sums in registers ------------------------------------------------*- C++ -*-===//
+#ifndef MLC_PASSES_VECTOR_REGISTERTILE_H
+#define MLC_PASSES_VECTOR_REGISTERTILE_H
+
+#include "passes/Vector/Strided.h"
+
+namespace mlc {
+
+/// Builds tiles of one contraction.
+class RegisterTile {
+public:
+  RegisterTile(Arithmetic &arithmetic, kernel::ContractOp op, const Nest &nest, int64_t lanes)
+      : a(arithmetic), op(op), nest(nest), lanes(lanes) {}
+
+  /// Calls `body` with the number of vectors and their masks (null: whole) for a panel of which `left` columns are left:
+  /// once for a static number of columns, or in two branches where only a run knows whether the panel is whole.
+  void forWidths(Index left, int64_t vectors, llvm::function_ref<void(int64_t, llvm::ArrayRef<mlir::Value>)> body);
+
+  /// A tile of `rows` by masks.size() vectors at `place`: the sums over all reductions, then the epilogue.
+  void build(const Place &place, int64_t rows, int64_t vectors, llvm::ArrayRef<mlir::Value> masks);
+
+private:
+  mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }
+  mlir::Value load(unsigned operand, Index offset, mlir::Value mask);
+  mlir::Value widen(mlir::Value value);
+  llvm::SmallVector<mlir::Value> step(const Place &place, int64_t rows, llvm::ArrayRef<mlir::Value> masks,
+                                      mlir::ValueRange sums);
+  void reduce(const Place &place, llvm::ArrayRef<unsigned> loops, int64_t rows, llvm::ArrayRef<mlir::Value> masks,
+              llvm::SmallVectorImpl<mlir::Value> &sums);
+  void finish(const Place &place, mlir::Value sum, int64_t vector, mlir::Value mask);
+
+  Arithmetic &a;
+  kernel::ContractOp op;
+  const Nest &nest;
+  int64_t lanes;
+};
+
+} // namespace mlc
+
+#endif

@@ -1,0 +1,172 @@
+//===- Strided.cpp - index arithmetic and loops on strided memory -------------------------------------------------===//
+#include "passes/Vector/Strided.h"
+
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace mlc {
+
+Index::Index(Value value) : dynamic(value) {
+  APInt constant;
+  if (matchPattern(value, m_ConstantInt(&constant))) {
+    number = constant.getSExtValue();
+    dynamic = nullptr;
+  }
+}
+
+Value Arithmetic::value(Index index) {
+  return index.isConstant() ? Value(arith::ConstantIndexOp::create(b, loc, index.constant())) : index.dynamicValue();
+}
+
+Index Arithmetic::add(Index lhs, Index rhs) {
+  if (lhs.isConstant() && rhs.isConstant())
+    return lhs.constant() + rhs.constant();
+  if (lhs.is(0))
+    return rhs;
+  if (rhs.is(0))
+    return lhs;
+  return Value(arith::AddIOp::create(b, loc, value(lhs), value(rhs)));
+}
+
+Index Arithmetic::sub(Index lhs, Index rhs) {
+  if (lhs.isConstant() && rhs.isConstant())
+    return lhs.constant() - rhs.constant();
+  if (rhs.is(0))
+    return lhs;
+  return Value(arith::SubIOp::create(b, loc, value(lhs), value(rhs)));
+}
+
+Index Arithmetic::mul(Index lhs, Index rhs) {
+  if (lhs.isConstant() && rhs.isConstant())
+    return lhs.constant() * rhs.constant();
+  if (lhs.is(0) || rhs.is(0))
+    return 0;
+  if (lhs.is(1))
+    return rhs;
+  if (rhs.is(1))
+    return lhs;
+  return Value(arith::MulIOp::create(b, loc, value(lhs), value(rhs)));
+}
+
+Index Arithmetic::floorDiv(Index lhs, Index rhs) {
+  if (lhs.isConstant() && rhs.isConstant())
+    return lhs.constant() / rhs.constant();
+  if (rhs.is(1))
+    return lhs;
+  return Value(arith::DivUIOp::create(b, loc, value(lhs), value(rhs)));
+}
+
+Index Arithmetic::ceilDiv(Index lhs, Index rhs) { return floorDiv(add(lhs, sub(rhs, 1)), rhs); }
+
+Index Arithmetic::min(Index lhs, Index rhs) {
+  if (lhs.isConstant() && rhs.isConstant())
+    return std::min(lhs.constant(), rhs.constant());
+  return Value(arith::MinUIOp::create(b, loc, value(lhs), value(rhs)));
+}
+
+std::pair<Index, Index> Arithmetic::divide(Index lhs, Index rhs) {
+  if (rhs.is(1))
+    return {lhs, 0};
+  if (lhs.isConstant() && rhs.isConstant())
+    return {lhs.constant() / rhs.constant(), lhs.constant() % rhs.constant()};
+  return {Index(Value(arith::DivUIOp::create(b, loc, value(lhs), value(rhs)))),
+          Index(Value(arith::RemUIOp::create(b, loc, value(lhs), value(rhs))))};
+}
+
+Index Arithmetic::selectNotLess(Index lhs, Index rhs, Index onTrue, Index onFalse) {
+  Value condition = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, value(lhs), value(rhs));
+  return Value(arith::SelectOp::create(b, loc, condition, value(onTrue), value(onFalse)));
+}
+
+void Arithmetic::forEach(Index begin, Index end, int64_t step, llvm::function_ref<void(Index)> body) {
+  if (begin.isConstant() && end.isConstant() && end.constant() - begin.constant() <= step) {
+    if (begin.constant() < end.constant())
+      body(begin);
+    return;
+  }
+  auto loop = scf::ForOp::create(b, loc, value(begin), value(end), value(step));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+void Arithmetic::ifLess(Index lhs, Index rhs, llvm::function_ref<void()> body) {
+  if (lhs.isConstant() && rhs.isConstant()) {
+    if (lhs.constant() < rhs.constant())
+      body();
+    return;
+  }
+  Value condition = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, value(lhs), value(rhs));
+  auto branch = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body();
+}
+
+void Arithmetic::ifNotLess(Index lhs, Index rhs, llvm::function_ref<void()> body) { ifLess(sub(rhs, 1), lhs, body); }
+
+Flat flatten(Arithmetic &a, Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  OpBuilder &b = a.b;
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, a.loc, memref);
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  [[maybe_unused]] LogicalResult strided = type.getStridesAndOffset(strides, offset);
+  assert(succeeded(strided) && "buffers are strided");
+  Flat flat;
+  // The size is never asked for: accesses are in bounds by construction.
+  Value any = arith::ConstantIndexOp::create(b, a.loc, 1);
+  auto flatType = MemRefType::get({ShapedType::kDynamic}, type.getElementType(), MemRefLayoutAttrInterface(),
+                                  type.getMemorySpace());
+  flat.buffer = memref::ReinterpretCastOp::create(b, a.loc, flatType, metadata.getBaseBuffer(), b.getIndexAttr(0),
+                                                  ArrayRef<OpFoldResult>{any}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+  flat.offset = ShapedType::isDynamic(offset) ? Index(metadata.getOffset()) : Index(offset);
+  for (auto [axis, stride] : llvm::enumerate(strides))
+    flat.strides.push_back(ShapedType::isDynamic(stride) ? Index(metadata.getStrides()[axis]) : Index(stride));
+  return flat;
+}
+
+bool Nest::joins(unsigned outerLoop, unsigned innerLoop) const {
+  const Loop &around = loops[outerLoop], &inside = loops[innerLoop];
+  if (!inside.size.isConstant())
+    return false;
+  for (auto [far, near] : llvm::zip(around.strides, inside.strides))
+    if (!far.isConstant() || !near.isConstant() || far.constant() != near.constant() * inside.size.constant())
+      return false;
+  return true;
+}
+
+void Nest::join() {
+  auto collect = [&](auto &&isWanted) {
+    SmallVector<unsigned> found;
+    for (unsigned loop = 0; loop < loops.size(); ++loop)
+      if (loop != vector && !loops[loop].size.is(1) && isWanted(kinds[loop]))
+        found.push_back(loop);
+    for (size_t i = found.size(); i-- > 1;)
+      if (joins(found[i - 1], found[i])) {
+        Loop &inside = loops[found[i]], &around = loops[found[i - 1]];
+        if (around.size.isConstant()) {
+          around.size = around.size.constant() * inside.size.constant();
+          around.strides = inside.strides;
+          found.erase(found.begin() + i);
+        }
+      }
+    return found;
+  };
+  using kernel::LoopKind;
+  outer = collect([](LoopKind kind) { return kind == LoopKind::batch || kind == LoopKind::column; });
+  reductions = collect([](LoopKind kind) { return kind == LoopKind::reduction; });
+  lines = collect([](LoopKind kind) { return kind == LoopKind::row; });
+  if (!lines.empty())
+    row = lines.pop_back_val();
+}
+
+Place Nest::advance(Arithmetic &a, Place place, unsigned loop, Index count, std::optional<unsigned> skip) const {
+  for (unsigned i = 0; i < place.offsets.size(); ++i)
+    if (i != skip)
+      place.offsets[i] = a.add(place.offsets[i], a.mul(count, loops[loop].strides[i]));
+  return place;
+}
+
+} // namespace mlc

@@ -1,0 +1,107 @@
+//===- Strided.h - index arithmetic and loops on strided memory --------------------------------------*- C++ -*-===//
+//
+// Numbers that are constants as long as they can be, so that addresses become displacements; a nest of loops with the
+// stride of every operand for each; and a place, the offset of every operand.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#ifndef MLC_PASSES_VECTOR_STRIDED_H
+#define MLC_PASSES_VECTOR_STRIDED_H
+
+#include "passes/Vector/Passes.h"
+
+namespace mlc {
+
+/// An index that is a constant or a value.
+class Index {
+public:
+  Index(int64_t constant = 0) : number(constant) {}
+  Index(mlir::Value value);
+  bool isConstant() const { return !dynamic; }
+  bool is(int64_t constant) const { return !dynamic && number == constant; }
+  int64_t constant() const {
+    assert(!dynamic);
+    return number;
+  }
+  mlir::Value dynamicValue() const { return dynamic; }
+
+private:
+  int64_t number = 0;
+  mlir::Value dynamic;
+};
+
+/// Builds index arithmetic, folding constants, and loops.
+class Arithmetic {
+public:
+  Arithmetic(mlir::OpBuilder &builder, mlir::Location loc) : b(builder), loc(loc) {}
+
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+
+  mlir::Value value(Index index);
+  Index add(Index lhs, Index rhs);
+  Index sub(Index lhs, Index rhs);
+  Index mul(Index lhs, Index rhs);
+  Index floorDiv(Index lhs, Index rhs);
+  Index ceilDiv(Index lhs, Index rhs);
+  Index min(Index lhs, Index rhs);
+  /// Quotient and remainder.
+  std::pair<Index, Index> divide(Index lhs, Index rhs);
+  /// `lhs >= rhs ? onTrue : onFalse`
+  Index selectNotLess(Index lhs, Index rhs, Index onTrue, Index onFalse);
+
+  /// A loop; one of a single iteration is its body.
+  void forEach(Index begin, Index end, int64_t step, llvm::function_ref<void(Index)> body);
+  void ifLess(Index lhs, Index rhs, llvm::function_ref<void()> body);
+  void ifNotLess(Index lhs, Index rhs, llvm::function_ref<void()> body);
+};
+
+/// The memory of an operand as one dimension: `buffer[offset + strides…]`.
+struct Flat {
+  mlir::Value buffer;
+  Index offset = 0;
+  llvm::SmallVector<Index> strides;
+};
+
+Flat flatten(Arithmetic &arithmetic, mlir::Value memref);
+
+/// A loop with the stride of every operand.
+struct Loop {
+  Index size;
+  llvm::SmallVector<Index> strides;
+};
+
+/// The offset of every operand.
+struct Place {
+  explicit Place(size_t operands) : offsets(operands) {}
+  llvm::SmallVector<Index> offsets;
+};
+
+/// The loops of a contraction by what they are for. Operand 0 is lhs, 1 is rhs, the last is the result.
+struct Nest {
+  llvm::SmallVector<Flat> operands;
+  llvm::SmallVector<Loop> loops;
+  llvm::SmallVector<kernel::LoopKind> kinds;
+  unsigned vector = 0;
+  /// From one panel of rhs to the next.
+  Index panelStride = 0;
+
+  // Set by join():
+  llvm::SmallVector<unsigned> outer;      ///< batches and further columns
+  llvm::SmallVector<unsigned> lines;      ///< loops over rows that are not evenly spaced with `row`
+  std::optional<unsigned> row;            ///< the loop that register tiles take rows from
+  llvm::SmallVector<unsigned> reductions; ///< outermost first
+
+  /// Joins loops where a step of the outer one is what the inner one covers, in every operand, drops loops of one
+  /// iteration, and sorts the rest.
+  void join();
+
+  /// `place` after `count` steps of `loop`, for all operands but `skip`.
+  Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count, std::optional<unsigned> skip = {}) const;
+
+private:
+  bool joins(unsigned outerLoop, unsigned innerLoop) const;
+};
+
+} // namespace mlc
+
+#endif
