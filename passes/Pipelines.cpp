@@ -100,6 +100,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand)); // rounding divisions, bf16 without hardware
+  if (options.optLevel > 0)
+    pm.addPass(createConvertMathToLLVMPass());         // instructions, where there are
   pm.addPass(createConvertMathToLibmPass());           // what LLVM has no intrinsic for
   pm.addPass(createConvertRtToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());

@@ -26,7 +26,7 @@ struct LowerElementwise final : OpInterfaceConversionPattern<ElementwiseOpInterf
     SmallVector<AffineMap> maps;
     for (auto [operand, original] : llvm::zip(operands, op->getOperands())) {
       inputs.push_back(lower.alignForBroadcast(operand, shapes.find(original)->second, shape));
-      maps.push_back(lower.broadcastMap(cast<RankedTensorType>(inputs.back().getType()), type.getRank()));
+      maps.push_back(lower.broadcastMap(cast<RankedTensorType>(inputs.back().getType()), type.getShape()));
     }
     maps.push_back(rewriter.getMultiDimIdentityMap(type.getRank()));
     SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);

@@ -69,10 +69,14 @@ Value Lowering::reduce(Value init, ArrayRef<Size> reduced,
       .getResult(0);
 }
 
-AffineMap Lowering::broadcastMap(RankedTensorType operand, int64_t loops) {
+AffineMap Lowering::broadcastMap(RankedTensorType operand, ArrayRef<int64_t> target) {
   SmallVector<AffineExpr> results;
-  for (int64_t axis = 0, offset = loops - operand.getRank(); axis < operand.getRank(); ++axis)
-    results.push_back(operand.getDimSize(axis) == 1 ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(offset + axis));
+  int64_t loops = target.size();
+  for (int64_t axis = 0, offset = loops - operand.getRank(); axis < operand.getRank(); ++axis) {
+    // An axis of one element that meets another does not stretch: the map stays an identity where it can be.
+    bool stretches = operand.getDimSize(axis) == 1 && target[offset + axis] != 1;
+    results.push_back(stretches ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(offset + axis));
+  }
   return AffineMap::get(loops, 0, results, b.getContext());
 }
 

@@ -57,8 +57,8 @@ public:
   /// the run when they do not fit. Sizes that are the same value or static are left to the indexing map.
   mlir::Value alignForBroadcast(mlir::Value operand, llvm::ArrayRef<Size> shape, llvm::ArrayRef<Size> target);
 
-  /// The map from loops over `target` to a broadcast operand of type `operand`.
-  mlir::AffineMap broadcastMap(mlir::RankedTensorType operand, int64_t loops);
+  /// The map from loops over the sizes `target` to a broadcast operand of type `operand`.
+  mlir::AffineMap broadcastMap(mlir::RankedTensorType operand, llvm::ArrayRef<int64_t> target);
 
   /// Ends the run with `message` unless `condition`.
   void check(mlir::Value condition, llvm::Twine message);

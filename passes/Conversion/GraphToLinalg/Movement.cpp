@@ -78,8 +78,8 @@ struct LowerExpand final : GraphPattern<ExpandOp> {
     RankedTensorType type = convertedType(op);
     ArrayRef<Size> shape = shapeOf(op);
     Value input = lower.alignForBroadcast(adaptor.getInput(), shapeOf(op.getInput()), shape);
-    SmallVector<AffineMap> maps{lower.broadcastMap(cast<RankedTensorType>(input.getType()), type.getRank()),
-                                rewriter.getMultiDimIdentityMap(type.getRank())};
+    SmallVector<AffineMap> maps{lower.broadcastMap(cast<RankedTensorType>(input.getType()), type.getShape()),
+                                rewriter.getMultiDimIdentityMap(type.getShape())};
     SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
     auto generic = linalg::GenericOp::create(
         rewriter, op.getLoc(), type, input, lower.empty(type, shape), maps, iterators,
