@@ -79,7 +79,7 @@ struct LowerExpand final : GraphPattern<ExpandOp> {
     ArrayRef<Size> shape = shapeOf(op);
     Value input = lower.alignForBroadcast(adaptor.getInput(), shapeOf(op.getInput()), shape);
     SmallVector<AffineMap> maps{lower.broadcastMap(cast<RankedTensorType>(input.getType()), type.getShape()),
-                                rewriter.getMultiDimIdentityMap(type.getShape())};
+                                rewriter.getMultiDimIdentityMap(type.getRank())};
     SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
     auto generic = linalg::GenericOp::create(
         rewriter, op.getLoc(), type, input, lower.empty(type, shape), maps, iterators,
