@@ -12,6 +12,7 @@
 #include "lib/Export/Header/HeaderExport.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
 #include "lib/Target/Cpu/CpuTarget.h"
+#include "lib/Target/Cpu/ObjectCache.h"
 #include "passes/Pipelines.h"
 
 #include "mlir/IR/AsmState.h"
@@ -122,6 +123,9 @@ private:
   WeightBlob placeWeights(ModuleOp module);
   ExitCode emit(ModuleOp module);
   llvm::Error emitLibrary(llvm::Module &module, llvm::TargetMachine &machine);
+  llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &machine);
+  llvm::Expected<std::vector<std::string>> compileObjects(llvm::Module &module, Artifacts &artifacts);
+  llvm::Expected<std::vector<std::string>> weightsObjects(const std::string &triple, Artifacts &artifacts);
   std::string modelName() const;
   std::string outputPath() const;
 
@@ -255,6 +259,56 @@ WeightBlob Compilation::placeWeights(ModuleOp module) {
   return result;
 }
 
+/// Compiles the partitions of `module` into temporary objects.
+llvm::Expected<std::vector<std::string>> Compilation::compileObjects(llvm::Module &module, Artifacts &artifacts) {
+  std::string cache = options.noCache ? "" : options.cache.empty() ? ObjectCache::defaultFolder() : options.cache;
+  llvm::Expected<std::vector<std::string>> objects =
+      emitObjects(module, {options.triple, options.cpu, options.optLevel}, options.threads, cache);
+  if (!objects)
+    return objects.takeError();
+  std::vector<std::string> paths;
+  for (const std::string &object : *objects) {
+    llvm::Expected<std::string> path =
+        artifacts.scratch(outputPath() + "." + std::to_string(paths.size()) + ".o", [&](llvm::raw_pwrite_stream &out) {
+          out << object;
+          return llvm::Error::success();
+        });
+    if (!path)
+      return path.takeError();
+    paths.push_back(*path);
+  }
+  return paths;
+}
+
+/// The weights as a temporary object; nothing where there are none, or where they stay outside.
+llvm::Expected<std::vector<std::string>> Compilation::weightsObjects(const std::string &triple, Artifacts &artifacts) {
+  if (options.externalWeights || !blob.bytes)
+    return std::vector<std::string>();
+  llvm::Expected<std::string> path = artifacts.scratch(outputPath() + ".weights.o", [&](llvm::raw_pwrite_stream &out) {
+    return writeWeightsObject(blob, signature.name, triple, out);
+  });
+  if (!path)
+    return path.takeError();
+  return std::vector{*path};
+}
+
+/// One object: the model with its weights, but without the runtime.
+llvm::Error Compilation::emitObject(llvm::Module &module, llvm::TargetMachine &machine) {
+  std::string output = outputPath();
+  Artifacts artifacts;
+  llvm::Expected<std::vector<std::string>> objects = compileObjects(module, artifacts);
+  if (!objects)
+    return objects.takeError();
+  llvm::Expected<std::vector<std::string>> weightsObject = weightsObjects(machine.getTargetTriple().str(), artifacts);
+  if (!weightsObject)
+    return weightsObject.takeError();
+  objects->insert(objects->end(), weightsObject->begin(), weightsObject->end());
+  std::string temporary = artifacts.reserve(output);
+  if (llvm::Error error = linkObject(*objects, temporary))
+    return error;
+  return artifacts.commit();
+}
+
 llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &machine) {
   std::string output = outputPath(), stem = llvm::sys::path::stem(output).str(),
               folder = llvm::sys::path::parent_path(output).str();
@@ -264,35 +318,27 @@ llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &
   std::string triple = machine.getTargetTriple().str(), fileName = llvm::sys::path::filename(output).str();
   bool shared = options.emit == EmitKind::library;
   Artifacts artifacts;
-  llvm::Expected<std::string> object = artifacts.scratch(output + ".o", [&](llvm::raw_pwrite_stream &out) {
-    return emitCode(module, machine, llvm::CodeGenFileType::ObjectFile, out);
-  });
-  if (!object)
-    return object.takeError();
-  std::vector<std::string> objects{*object}, alone;
-  if (options.externalWeights) {
+  llvm::Expected<std::vector<std::string>> compiled = compileObjects(module, artifacts);
+  if (!compiled)
+    return compiled.takeError();
+  std::vector<std::string> objects = *compiled;
+  if (options.externalWeights)
     if (llvm::Error error = artifacts.write(beside(stem + ".weights"),
                                             [&](llvm::raw_pwrite_stream &out) { return writeWeights(blob, out); }))
       return error;
-  } else if (blob.bytes) {
-    llvm::Expected<std::string> weightsObject =
-        artifacts.scratch(output + ".weights.o", [&](llvm::raw_pwrite_stream &out) {
-          return writeWeightsObject(blob, signature.name, triple, out);
-        });
-    if (!weightsObject)
-      return weightsObject.takeError();
-    alone.push_back(*weightsObject);
-  }
+  llvm::Expected<std::vector<std::string>> alone = weightsObjects(triple, artifacts);
+  if (!alone)
+    return alone.takeError();
   weights.clear(); // written; the linker needs the memory
   llvm::Expected<std::string> runtime = findRuntime(program);
   if (!runtime)
     return runtime.takeError();
   std::string temporary = artifacts.reserve(output);
   if (shared) {
-    objects.insert(objects.end(), alone.begin(), alone.end());
+    objects.insert(objects.end(), alone->begin(), alone->end());
     if (llvm::Error error = linkSharedLibrary(objects, *runtime, fileName, temporary))
       return error;
-  } else if (llvm::Error error = linkArchive(objects, alone, *runtime, temporary)) {
+  } else if (llvm::Error error = linkArchive(objects, *alone, *runtime, temporary)) {
     return error;
   }
   if (llvm::Error error = artifacts.writeText(beside(stem + ".h"), exportHeader(signature)))
@@ -317,12 +363,17 @@ ExitCode Compilation::emit(ModuleOp module) {
     stem = stem.substr(3);
   emitModelInterface(*llvmModule, signature, options.emit == EmitKind::library,
                      options.externalWeights ? stem + ".weights" : "");
-  optimizeModule(*llvmModule, *machine, options.optLevel);
   if (options.emit == EmitKind::library || options.emit == EmitKind::archive) {
     if (llvm::Error error = emitLibrary(*llvmModule, *machine))
       return fail(std::move(error));
     return exitDone;
   }
+  if (options.emit == EmitKind::object && output != "-") {
+    if (llvm::Error error = emitObject(*llvmModule, *machine))
+      return fail(std::move(error));
+    return exitDone;
+  }
+  optimizeModule(*llvmModule, *machine, options.optLevel);
   auto body = [&](llvm::raw_pwrite_stream &out) -> llvm::Error {
     if (options.emit == EmitKind::llvm) {
       llvmModule->print(out, nullptr);

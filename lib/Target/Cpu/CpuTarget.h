@@ -41,12 +41,25 @@ TargetProperties describeTarget(const llvm::TargetMachine &machine, bool isNativ
 void emitModelInterface(llvm::Module &module, const ModelSignature &signature, bool libraryApi,
                         llvm::StringRef externalWeights);
 
-/// Sets the target and runs LLVM's pipeline of `optLevel`.
+/// Sets the target and runs LLVM's pipeline of `optLevel` on the module as a whole.
 void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel);
 
 /// Writes assembly or an object.
 llvm::Error emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType kind,
                      llvm::raw_pwrite_stream &out);
+
+/// A module that compiles apart from the others of a model, as bitcode.
+struct Partition {
+  std::string name, bitcode;
+};
+
+/// Cuts `module`, which is left as the first partition: one for each kernel, with hidden names between them.
+std::vector<Partition> splitModule(llvm::Module &module);
+
+/// Optimises `module` in partitions, on `threads` threads (0: as many as there are processors), and gives an object for
+/// each, the same for every number of threads. Objects that `cacheFolder` has are not compiled again; empty: none.
+llvm::Expected<std::vector<std::string>> emitObjects(llvm::Module &module, const CpuTargetOptions &options,
+                                                     unsigned threads, const std::string &cacheFolder);
 
 /// Weights at their places in the blob, ordered, and the size of the whole.
 struct WeightBlob {
@@ -64,6 +77,9 @@ llvm::Error writeWeightsObject(const WeightBlob &blob, llvm::StringRef name, llv
 /// Links objects with the runtime into a shared library that needs libc and libm. `exports` stay visible.
 llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects, llvm::StringRef runtime, llvm::StringRef soname,
                               llvm::StringRef output);
+
+/// Joins objects into one of which only what is not hidden stays visible.
+llvm::Error linkObject(llvm::ArrayRef<std::string> objects, llvm::StringRef output);
 
 /// Puts objects and the runtime into one archive; only what is not hidden stays visible, so that several fit a program.
 llvm::Error linkArchive(llvm::ArrayRef<std::string> objects, llvm::ArrayRef<std::string> alone, llvm::StringRef runtime,

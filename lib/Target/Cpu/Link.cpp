@@ -68,20 +68,23 @@ Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, String
   return link(arguments);
 }
 
-Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, StringRef runtime, StringRef output) {
+/// Joins objects and a runtime, if any, into bytes of one object.
+static Error join(ArrayRef<std::string> objects, StringRef runtime, SmallVectorImpl<char> &bytes) {
   SmallString<128> joined;
   if (std::error_code error = sys::fs::createTemporaryFile("mlc", "o", joined))
     return createStringError(error, "cannot create a temporary file");
   FileRemover remover(joined);
   std::vector<std::string> arguments{"ld.lld", "-r", "-o", joined.str().str()};
   arguments.insert(arguments.end(), objects.begin(), objects.end());
-  arguments.push_back("--whole-archive");
-  arguments.push_back(runtime.str());
+  if (!runtime.empty()) {
+    arguments.push_back("--whole-archive");
+    arguments.push_back(runtime.str());
+  }
   if (Error error = link(arguments))
     return error;
 
-  // Hidden names of the runtime become local, so that every archive has its own; those of weights must stay to be
-  // found.
+  // Hidden names of kernels and of the runtime become local, so that every object has its own; those of weights in
+  // another object must stay to be found.
   auto buffer = MemoryBuffer::getFile(joined);
   if (!buffer)
     return createStringError(buffer.getError(), "cannot read the linked object");
@@ -92,9 +95,28 @@ Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, St
   config.Common.InputFilename = joined;
   config.Common.OutputFilename = joined;
   config.ELF.LocalizeHidden = true;
-  SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);
-  if (Error error = objcopy::executeObjcopyOnBinary(config, **object, stream))
+  return objcopy::executeObjcopyOnBinary(config, **object, stream);
+}
+
+Error linkObject(ArrayRef<std::string> objects, StringRef output) {
+  SmallVector<char, 0> bytes;
+  if (Error error = join(objects, "", bytes))
+    return error;
+  std::error_code error;
+  raw_fd_ostream out(output, error);
+  if (!error) {
+    out << StringRef(bytes.data(), bytes.size());
+    out.close();
+    error = out.error();
+    out.clear_error();
+  }
+  return error ? createStringError(error, "cannot write '" + output + "': " + error.message()) : Error::success();
+}
+
+Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, StringRef runtime, StringRef output) {
+  SmallVector<char, 0> bytes;
+  if (Error error = join(objects, runtime, bytes))
     return error;
   std::vector<NewArchiveMember> members;
   members.emplace_back(MemoryBufferRef(StringRef(bytes.data(), bytes.size()), "model.o"));
