@@ -97,7 +97,8 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
   app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default) or archive")->check(CLI::IsMember(kEmitKinds));
   app.add_option("--name", options.name, "C name of the model (default: from the output)");
-  app.add_option("--mcpu", options.cpu, "CPU to generate code for (default: native)");
+  app.add_option("--mcpu", options.cpu,
+                 "CPU to generate code for (default: native); multi: x86-64-v2, -v3 and -v4, chosen when it runs");
   app.add_option("--mtriple", options.triple, "target triple (default: this machine's)");
   app.add_option("--threads", options.threads, "threads to compile on (default: as many as there are processors)");
   app.add_option("--cache", options.cache, "folder of kernels compiled before (default: ~/.cache/mlc)");

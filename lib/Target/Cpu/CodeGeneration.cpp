@@ -24,6 +24,12 @@ using namespace llvm;
 
 namespace mlc {
 
+ArrayRef<CpuLevel> getCpuLevels() {
+  static const CpuLevel levels[] = {
+      {"_v2", "x86-64-v2", ""}, {"_v3", "x86-64-v3", ""}, {"_v4", "x86-64-v4", "+avx512vnni"}};
+  return levels;
+}
+
 Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const CpuTargetOptions &options) {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -51,6 +57,7 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const CpuTargetOpti
     std::unique_ptr<MCSubtargetInfo> info(target->createMCSubtargetInfo(triple, "", ""));
     if (!info || !info->isCPUStringValid(cpu))
       return createStringError("unsupported CPU '" + cpu + "' for " + triple.str());
+    features = options.features;
   }
   static const CodeGenOptLevel levels[] = {CodeGenOptLevel::None, CodeGenOptLevel::Less, CodeGenOptLevel::Default,
                                            CodeGenOptLevel::Aggressive};
