@@ -194,15 +194,15 @@ class Multi(ToolTest):
 class AArch64(ToolTest):
     TARGET = ("--mtriple=aarch64-linux-gnu", "--mcpu=neoverse-n1")
 
-    def run_with(self, *artifacts):
-        """Links a program with the artifacts and the runtime for AArch64, runs it, returns the outputs."""
+    def run_with(self, *artifacts, runtime=True):
+        """Links a program with the artifacts and, where they lack it, the runtime for AArch64, runs it, returns the outputs."""
         x = np.random.default_rng(1).standard_normal((5, 4)).astype(np.float32)
         with open(self.path("main.c"), "w") as file:
             file.write('#include <stdio.h>\n#include "m.h"\nint main(void) {\n  static const float x[] = {%s};\n  static float y[15];\n  m *model;\n'
                        "  mlc_status status = m_create(NULL, &model);\n  if (status.code == MLC_OK)\n    status = m_run(model, x, 5, y);\n"
                        "  if (status.code != MLC_OK)\n    return puts(status.message), 1;\n  m_destroy(model);\n"
                        '  for (int i = 0; i < 15; ++i)\n    printf("%%.9g\\n", y[i]);\n  return 0;\n}\n' % ",".join(f"{v:.9g}f" for v in x.ravel()))
-        sources = sorted(glob.glob(os.path.join(ROOT, "runtime", "core", "*.c")))
+        sources = sorted(glob.glob(os.path.join(ROOT, "runtime", "core", "*.c"))) if runtime else []
         self.call("aarch64-linux-gnu-gcc", "-std=gnu11", "-O2", "-I.", f"-I{ROOT}", f"-I{ROOT}/include", "main.c", *sources, *artifacts, "-lm", "-lpthread",
                   "-o", "program")
         out, _ = self.call("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "./program")
@@ -216,6 +216,24 @@ class AArch64(ToolTest):
             self.call(OPT, "m.onnx", "-o", "m.o", level, *self.TARGET)
             self.assertIn("AArch64", self.call("readelf", "-h", "m.o")[0])
             x, y = self.run_with("m.o")
+            np.testing.assert_allclose(y, reference(x), rtol=1e-5, atol=1e-6)
+
+    def test_libraries_with_the_runtime_of_the_target(self):
+        made, reference = mlp()
+        onnx.save(made, self.path("model.onnx"))
+        lib = self.path("lib/aarch64-linux-gnu")
+        os.makedirs(lib)
+        os.mkdir(self.path("bin"))
+        shutil.copy(OPT, self.path("bin/mlc-opt"))
+        objects = []
+        for source in sorted(glob.glob(os.path.join(ROOT, "runtime", "core", "*.c"))):
+            objects.append(os.path.basename(source) + ".o")
+            self.call("aarch64-linux-gnu-gcc", "-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-mno-outline-atomics", f"-I{ROOT}", f"-I{ROOT}/include", "-c", source, "-o", objects[-1])
+        self.call("aarch64-linux-gnu-gcc-ar", "rcs", os.path.join(lib, "libmlcrt.a"), *objects)
+        for artifact in ("libmodel.so", "libmodel.a"):
+            self.call(self.path("bin/mlc-opt"), "model.onnx", "--name", "m", "-o", artifact, *self.TARGET)
+            os.rename(self.path("model.h"), self.path("m.h"))
+            x, y = self.run_with(artifact, "-Wl,-rpath,.", runtime=False)
             np.testing.assert_allclose(y, reference(x), rtol=1e-5, atol=1e-6)
 
     def test_assembly(self):

@@ -109,7 +109,7 @@ void ObjectCache::store(const std::string &key, StringRef object) const {
   if (folder.empty() || sys::fs::create_directories(folder))
     return;
   SmallString<128> model(folder);
-  sys::path::append(model, "writing-%%%%%%%%%%");
+  sys::path::append(model, "llvmcache-%%%%%%%%%%.tmp"); // pruned like the others, should it stay
   Expected<sys::fs::TempFile> file = sys::fs::TempFile::create(model, sys::fs::owner_read | sys::fs::owner_write);
   if (!file) {
     consumeError(file.takeError());
