@@ -54,6 +54,11 @@ MLC_STATIC_ASSERT(sizeof(mlc_frame) == 40, "ABI");
 /** mlc_api.create of the model `info`. */
 mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options, mlc_model **model);
 
+/** mlc_api.create of a model that was compiled for several processors: `levels` are the same model for x86-64-v2, -v3
+ *  and -v4 (with AVX512-VNNI); the best that this processor has is taken, or the one that the environment variable
+ *  MLC_CPU_LEVEL (v2, v3, v4) names. MLC_FAILED_PRECONDITION where the processor does not have it. */
+mlc_status mlc_rt_create_multi(const mlc_model_info *const *levels, const mlc_options *options, mlc_model **model);
+
 /** mlc_api.run and mlc_api.destroy. */
 mlc_status mlc_rt_run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *outputs);
 void mlc_rt_destroy(mlc_model *model);

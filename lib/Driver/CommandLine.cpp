@@ -97,8 +97,12 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
   app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default) or archive")->check(CLI::IsMember(kEmitKinds));
   app.add_option("--name", options.name, "C name of the model (default: from the output)");
-  app.add_option("--mcpu", options.cpu, "CPU to generate code for (default: native)");
+  app.add_option("--mcpu", options.cpu,
+                 "CPU to generate code for (default: native); multi: x86-64-v2, -v3 and -v4, chosen when it runs");
   app.add_option("--mtriple", options.triple, "target triple (default: this machine's)");
+  app.add_option("--threads", options.threads, "threads to compile on (default: as many as there are processors)");
+  app.add_option("--cache", options.cache, "folder of kernels compiled before (default: ~/.cache/mlc)");
+  app.add_flag("--no-cache", options.noCache, "compile every kernel again and keep none");
   app.add_option("-O", level, "0 (plain loops, the oracle) to 3 (default)")->check(CLI::IsMember({"0", "1", "2", "3"}));
   app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
   app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();

@@ -13,6 +13,7 @@
 #include "lib/Import/Onnx/ImportOnnx.h"
 #include "lib/Support/PackWeight.h"
 #include "lib/Target/Cpu/CpuTarget.h"
+#include "lib/Target/Cpu/ObjectCache.h"
 #include "passes/Pipelines.h"
 
 #include "mlir/IR/AsmState.h"
@@ -25,6 +26,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
+#include "llvm/TargetParser/Host.h"
 
 #include <iostream>
 
@@ -99,6 +101,17 @@ private:
   std::vector<std::string> scratches;
 };
 
+/// The model for one processor. What is before the phase `linalg` does not depend on it, and is done once.
+struct Variant {
+  std::string suffix;
+  CpuTargetOptions cpu;
+  std::unique_ptr<llvm::TargetMachine> machine;
+  TargetProperties target;
+  OwningOpRef<ModuleOp> module;
+  WeightBlob blob;
+  ModelEntry entry;
+};
+
 /// One compilation.
 class Compilation final {
 public:
@@ -118,19 +131,25 @@ private:
     return exitBadInput;
   }
   OwningOpRef<ModuleOp> importModel(ExitCode &code);
-  bool runPhase(const Phase &phase, ModuleOp module);
+  /// One for each variant.
+  using LLVMModules = ArrayRef<std::unique_ptr<llvm::Module>>;
+  llvm::Error chooseTargets();
+  bool runPhase(const Phase &phase, Variant &variant);
   bool dump(StringRef phase, ModuleOp module);
   WeightBlob placeWeights(ModuleOp module);
-  ExitCode emit(ModuleOp module);
-  llvm::Error emitLibrary(llvm::Module &module, llvm::TargetMachine &machine);
+  void mergeWeights();
+  ExitCode emit();
+  llvm::Error emitLibrary(LLVMModules modules);
+  llvm::Error emitObject(LLVMModules modules);
+  llvm::Expected<std::vector<std::string>> compileObjects(LLVMModules modules, Artifacts &artifacts);
+  llvm::Expected<std::vector<std::string>> weightsObjects(const std::string &triple, Artifacts &artifacts);
   std::string modelName() const;
   std::string outputPath() const;
 
   const CompileOptions &options;
   const std::string &program;
-  std::unique_ptr<llvm::TargetMachine> machine;
-  TargetProperties target;
   MLIRContext context;
+  std::vector<Variant> variants;
   WeightStore weights;
   ModelSignature signature;
   WeightBlob blob;
@@ -232,13 +251,13 @@ bool Compilation::dump(StringRef phase, ModuleOp module) {
   return true;
 }
 
-bool Compilation::runPhase(const Phase &phase, ModuleOp module) {
+bool Compilation::runPhase(const Phase &phase, Variant &variant) {
   PassManager passes(&context);
   passes.enableVerifier(true);
   if (options.timing)
     passes.enableTiming();
-  phase.build(passes, PipelineOptions{options.optLevel, target});
-  if (failed(passes.run(module))) {
+  phase.build(passes, PipelineOptions{options.optLevel, variant.target});
+  if (failed(passes.run(*variant.module))) {
     std::cerr << "mlc-opt: " << options.input << ": the phase " << phase.name.str() << " failed\n";
     return false;
   }
@@ -262,44 +281,113 @@ WeightBlob Compilation::placeWeights(ModuleOp module) {
   return result;
 }
 
-llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &machine) {
+/// Makes one blob of the variants' weights. Variants whose weights are all the same share them; others have their own,
+/// so that a library for several processors is up to as many times as large.
+void Compilation::mergeWeights() {
+  auto isSame = [](const WeightBlob &a, const WeightBlob &b) {
+    return a.bytes == b.bytes && llvm::equal(a.segments, b.segments, [](const auto &x, const auto &y) {
+             return x.offset == y.offset && x.bytes == y.bytes;
+           });
+  };
+  blob = {};
+  for (Variant &variant : variants) {
+    auto same = llvm::find_if(variants, [&](const Variant &other) { return isSame(other.blob, variant.blob); });
+    if (&*same != &variant) {
+      variant.entry.weightsOffset = same->entry.weightsOffset;
+      continue;
+    }
+    uint64_t offset = llvm::alignTo(blob.bytes, 64);
+    variant.entry.weightsOffset = offset;
+    for (const WeightSegment &segment : variant.blob.segments)
+      blob.segments.push_back({offset + segment.offset, segment.bytes});
+    if (variant.blob.bytes)
+      blob.bytes = offset + variant.blob.bytes;
+  }
+  signature.weightsBytes = blob.bytes;
+}
+
+/// Compiles the partitions of all modules into temporary objects.
+llvm::Expected<std::vector<std::string>> Compilation::compileObjects(LLVMModules modules, Artifacts &artifacts) {
+  std::string cache = options.noCache ? "" : options.cache.empty() ? ObjectCache::defaultFolder() : options.cache;
+  std::vector<std::string> paths;
+  for (auto [variant, module] : llvm::zip(variants, modules)) {
+    llvm::Expected<std::vector<std::string>> objects = emitObjects(*module, variant.cpu, options.threads, cache);
+    if (!objects)
+      return objects.takeError();
+    for (const std::string &object : *objects) {
+      llvm::Expected<std::string> path = artifacts.scratch(outputPath() + "." + std::to_string(paths.size()) + ".o",
+                                                           [&](llvm::raw_pwrite_stream &out) {
+                                                             out << object;
+                                                             return llvm::Error::success();
+                                                           });
+      if (!path)
+        return path.takeError();
+      paths.push_back(*path);
+    }
+  }
+  return paths;
+}
+
+/// The weights as a temporary object; nothing where there are none, or where they stay outside.
+llvm::Expected<std::vector<std::string>> Compilation::weightsObjects(const std::string &triple, Artifacts &artifacts) {
+  if (options.externalWeights || !blob.bytes)
+    return std::vector<std::string>();
+  llvm::Expected<std::string> path = artifacts.scratch(outputPath() + ".weights.o", [&](llvm::raw_pwrite_stream &out) {
+    return writeWeightsObject(blob, signature.name, triple, out);
+  });
+  if (!path)
+    return path.takeError();
+  return std::vector{*path};
+}
+
+/// One object: the model with its weights, but without the runtime.
+llvm::Error Compilation::emitObject(LLVMModules modules) {
+  std::string output = outputPath();
+  Artifacts artifacts;
+  llvm::Expected<std::vector<std::string>> objects = compileObjects(modules, artifacts);
+  if (!objects)
+    return objects.takeError();
+  llvm::Expected<std::vector<std::string>> weightsObject =
+      weightsObjects(variants[0].machine->getTargetTriple().str(), artifacts);
+  if (!weightsObject)
+    return weightsObject.takeError();
+  objects->insert(objects->end(), weightsObject->begin(), weightsObject->end());
+  std::string temporary = artifacts.reserve(output);
+  if (llvm::Error error = linkObject(*objects, temporary))
+    return error;
+  return artifacts.commit();
+}
+
+llvm::Error Compilation::emitLibrary(LLVMModules modules) {
   std::string output = outputPath(), stem = llvm::sys::path::stem(output).str(),
               folder = llvm::sys::path::parent_path(output).str();
   if (StringRef(stem).starts_with("lib"))
     stem = stem.substr(3);
   auto beside = [&](const std::string &name) { return folder.empty() ? name : folder + "/" + name; };
-  std::string triple = machine.getTargetTriple().str(), fileName = llvm::sys::path::filename(output).str();
+  std::string triple = variants[0].machine->getTargetTriple().str(), fileName = llvm::sys::path::filename(output).str();
   bool shared = options.emit == EmitKind::library;
   Artifacts artifacts;
-  llvm::Expected<std::string> object = artifacts.scratch(output + ".o", [&](llvm::raw_pwrite_stream &out) {
-    return emitCode(module, machine, llvm::CodeGenFileType::ObjectFile, out);
-  });
-  if (!object)
-    return object.takeError();
-  std::vector<std::string> objects{*object}, alone;
-  if (options.externalWeights) {
+  llvm::Expected<std::vector<std::string>> compiled = compileObjects(modules, artifacts);
+  if (!compiled)
+    return compiled.takeError();
+  std::vector<std::string> objects = *compiled;
+  if (options.externalWeights)
     if (llvm::Error error = artifacts.write(beside(stem + ".weights"),
                                             [&](llvm::raw_pwrite_stream &out) { return writeWeights(blob, out); }))
       return error;
-  } else if (blob.bytes) {
-    llvm::Expected<std::string> weightsObject =
-        artifacts.scratch(output + ".weights.o", [&](llvm::raw_pwrite_stream &out) {
-          return writeWeightsObject(blob, signature.name, triple, out);
-        });
-    if (!weightsObject)
-      return weightsObject.takeError();
-    alone.push_back(*weightsObject);
-  }
+  llvm::Expected<std::vector<std::string>> alone = weightsObjects(triple, artifacts);
+  if (!alone)
+    return alone.takeError();
   weights.clear(); // written; the linker needs the memory
-  llvm::Expected<std::string> runtime = findRuntime(program);
+  llvm::Expected<std::string> runtime = findRuntime(program, triple);
   if (!runtime)
     return runtime.takeError();
   std::string temporary = artifacts.reserve(output);
   if (shared) {
-    objects.insert(objects.end(), alone.begin(), alone.end());
-    if (llvm::Error error = linkSharedLibrary(objects, *runtime, fileName, temporary))
+    objects.insert(objects.end(), alone->begin(), alone->end());
+    if (llvm::Error error = linkSharedLibrary(objects, *runtime, triple, fileName, temporary))
       return error;
-  } else if (llvm::Error error = linkArchive(objects, alone, *runtime, temporary)) {
+  } else if (llvm::Error error = linkArchive(objects, *alone, *runtime, temporary)) {
     return error;
   }
   if (llvm::Error error = artifacts.writeText(beside(stem + ".h"), exportHeader(signature)))
@@ -312,30 +400,46 @@ llvm::Error Compilation::emitLibrary(llvm::Module &module, llvm::TargetMachine &
   return artifacts.commit();
 }
 
-ExitCode Compilation::emit(ModuleOp module) {
+ExitCode Compilation::emit() {
   llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> llvmModule = translateModuleToLLVMIR(module, llvmContext, signature.name);
-  if (!llvmModule) {
-    std::cerr << "mlc-opt: " << options.input << ": cannot translate to LLVM IR\n";
-    return exitBug;
+  std::vector<std::unique_ptr<llvm::Module>> modules;
+  std::vector<ModelEntry> entries;
+  for (Variant &variant : variants) {
+    modules.push_back(translateModuleToLLVMIR(*variant.module, llvmContext, signature.name));
+    if (!modules.back()) {
+      std::cerr << "mlc-opt: " << options.input << ": cannot translate to LLVM IR\n";
+      return exitBug;
+    }
+    variant.entry.function = signature.name + "_entry" + variant.suffix;
+    nameEntry(*modules.back(), signature.name, variant.entry.function);
+    entries.push_back(variant.entry);
   }
   std::string output = outputPath(), stem = llvm::sys::path::stem(output).str();
   if (StringRef(stem).starts_with("lib"))
     stem = stem.substr(3);
-  emitModelInterface(*llvmModule, signature, options.emit == EmitKind::library,
+  emitModelInterface(*modules[0], signature, entries, options.emit == EmitKind::library,
                      options.externalWeights ? stem + ".weights" : "");
-  optimizeModule(*llvmModule, *machine, options.optLevel);
   if (options.emit == EmitKind::library || options.emit == EmitKind::archive) {
-    if (llvm::Error error = emitLibrary(*llvmModule, *machine))
+    if (llvm::Error error = emitLibrary(modules))
       return fail(std::move(error));
     return exitDone;
   }
+  if (options.emit == EmitKind::object && output != "-") {
+    if (llvm::Error error = emitObject(modules))
+      return fail(std::move(error));
+    return exitDone;
+  }
+  if (variants.size() > 1)
+    return fail(llvm::createStringError("--mcpu=multi needs a library, an archive or an object file as its output"));
+  llvm::Module &llvmModule = *modules[0];
+  llvm::TargetMachine &machine = *variants[0].machine;
+  optimizeModule(llvmModule, machine, options.optLevel);
   auto body = [&](llvm::raw_pwrite_stream &out) -> llvm::Error {
     if (options.emit == EmitKind::llvm) {
-      llvmModule->print(out, nullptr);
+      llvmModule.print(out, nullptr);
       return llvm::Error::success();
     }
-    return emitCode(*llvmModule, *machine,
+    return emitCode(llvmModule, machine,
                     options.emit == EmitKind::object ? llvm::CodeGenFileType::ObjectFile
                                                      : llvm::CodeGenFileType::AssemblyFile,
                     out);
@@ -356,6 +460,31 @@ ExitCode Compilation::emit(ModuleOp module) {
   return exitDone;
 }
 
+/// One processor, or those of --mcpu=multi.
+llvm::Error Compilation::chooseTargets() {
+  if (options.cpu == "multi") {
+    for (const CpuLevel &level : getCpuLevels()) {
+      Variant &variant = variants.emplace_back();
+      variant.suffix = level.suffix;
+      variant.cpu = {options.triple, level.cpu, level.features, options.optLevel};
+    }
+    llvm::Triple triple(options.triple.empty() ? llvm::sys::getDefaultTargetTriple()
+                                               : llvm::Triple::normalize(options.triple));
+    if (triple.getArch() != llvm::Triple::x86_64)
+      return llvm::createStringError("unsupported --mcpu=multi for " + triple.str() + "; name one CPU");
+  } else {
+    variants.emplace_back().cpu = {options.triple, options.cpu, "", options.optLevel};
+  }
+  for (Variant &variant : variants) {
+    llvm::Expected<std::unique_ptr<llvm::TargetMachine>> created = createTargetMachine(variant.cpu);
+    if (!created)
+      return created.takeError();
+    variant.machine = std::move(*created);
+    variant.target = describeTarget(*variant.machine, options.cpu == "native" && options.triple.empty());
+  }
+  return llvm::Error::success();
+}
+
 ExitCode Compilation::run() {
   // Warnings and errors of passes name the node that they are about.
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
@@ -374,44 +503,52 @@ ExitCode Compilation::run() {
   OwningOpRef<ModuleOp> module = importModel(code);
   if (!module)
     return code;
-  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> created =
-      createTargetMachine({options.triple, options.cpu, options.optLevel});
-  if (!created)
-    return fail(created.takeError());
-  machine = std::move(*created);
-  target = describeTarget(*machine, options.cpu == "native" && options.triple.empty());
+  if (llvm::Error error = chooseTargets())
+    return fail(std::move(error));
   std::string last = options.compileTo;
   if (last.empty() && options.emit == EmitKind::mlir)
     last = "llvm";
+  variants[0].module = std::move(module);
+  bool isShared = true;
   for (const Phase &phase : getPhases()) {
     if (phase.name == "linalg") {
-      func::FuncOp entry = findEntry(*module);
+      func::FuncOp entry = findEntry(*variants[0].module);
       if (!entry) {
         std::cerr << "mlc-opt: " << options.input << ": expected exactly one public function with a body\n";
         return exitBadInput;
       }
-      signature = describeGraph(entry, *module);
+      signature = describeGraph(entry, *variants[0].module);
+      isShared = false;
+      for (Variant &variant : llvm::drop_begin(variants))
+        variant.module = variants[0].module->clone();
     }
-    if (!runPhase(phase, *module))
-      return exitBug;
-    if (!dump(phase.name, *module))
-      return exitBadInput;
+    for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
+      if (!runPhase(phase, variant))
+        return exitBug;
+      if (!dump(phase.name.str() + (isShared ? "" : variant.suffix), *variant.module))
+        return exitBadInput;
+      if (phase.name == "buffer") {
+        func::FuncOp entry = findEntry(*variant.module);
+        variant.entry.arenaBytes = entry->getAttrOfType<IntegerAttr>("rt.arena_bytes").getInt();
+        variant.blob = placeWeights(*variant.module);
+      }
+    }
     if (phase.name == "linalg")
-      describeResultSymbols(findEntry(*module), signature);
-    if (phase.name == "buffer") {
-      func::FuncOp entry = findEntry(*module);
-      signature.arenaBytes = entry->getAttrOfType<IntegerAttr>("rt.arena_bytes").getInt();
-      blob = placeWeights(*module);
-      signature.weightsBytes = blob.bytes;
-    }
+      describeResultSymbols(findEntry(*variants[0].module), signature);
+    if (phase.name == "buffer")
+      mergeWeights();
     if (phase.name == last)
       break;
   }
   if (!last.empty()) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    module->print(stream);
-    stream << "\n";
+    for (Variant &variant : variants)
+      if (variant.module) { // several are apart as --split-input-file wants it
+        stream << (text.empty() ? "" : "// -----\n");
+        variant.module->print(stream);
+        stream << "\n";
+      }
     if (options.output.empty() || options.output == "-") {
       llvm::outs() << text;
       return exitDone;
@@ -423,7 +560,7 @@ ExitCode Compilation::run() {
       return fail(std::move(error));
     return exitDone;
   }
-  return emit(*module);
+  return emit();
 }
 
 } // namespace

@@ -23,6 +23,11 @@ struct CompileOptions {
   unsigned optLevel = 3;
   std::string cpu = "native";
   std::string triple;
+  /// Threads of the compiler; 0: as many as there are processors.
+  unsigned threads = 0;
+  /// Folder of objects compiled before; empty: the default one.
+  std::string cache;
+  bool noCache = false;
   bool externalWeights = false;
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, int64_t> dims;

@@ -35,8 +35,6 @@ struct ModelSignature {
   std::vector<std::string> symbols;
   /// A JSON object: producer, opset, target and the source's own key/value pairs.
   std::string metadata = "{}";
-  /// Workspace of one run in bytes.
-  uint64_t arenaBytes = 0;
   /// Size of the blob of weights in bytes.
   uint64_t weightsBytes = 0;
 };

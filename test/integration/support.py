@@ -13,6 +13,7 @@ from onnx import numpy_helper as nh
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BIN = os.environ.get("MLC_BIN", os.path.join(ROOT, "build", "release", "bin"))
+os.environ.setdefault("MLC_CACHE_DIR", os.path.join(ROOT, "build", "test-cache"))  # not the user's
 OPT, RUN = os.path.join(BIN, "mlc-opt"), os.path.join(BIN, "mlc-run")
 
 

@@ -179,6 +179,33 @@ TEST(ParallelFor, CoversEveryRangeOnce) {
   }
 }
 
+#if defined(__x86_64__)
+TEST(Create, ChoosesALevel) {
+  mlc_model_info v2 = info, v3 = info, v4 = info;
+  const mlc_model_info *levels[] = {&v2, &v3, &v4};
+  mlc_model *model = nullptr;
+  for (const char *wrong : {"v1", "v5", "v", "2", "v23", "native"}) {
+    setenv("MLC_CPU_LEVEL", wrong, 1);
+    EXPECT_EQ(mlc_rt_create_multi(levels, nullptr, &model).code, MLC_INVALID_ARGUMENT) << wrong;
+    EXPECT_EQ(model, nullptr);
+  }
+  // Only what is chosen is looked at.
+  v3.abi_version = v4.abi_version = 99;
+  setenv("MLC_CPU_LEVEL", "v2", 1);
+  ASSERT_EQ(mlc_rt_create_multi(levels, nullptr, &model).code, MLC_OK);
+  mlc_rt_destroy(model);
+  v2.abi_version = 99;
+  v3.abi_version = v4.abi_version = MLC_ABI_VERSION;
+  for (const char *none : {"", static_cast<const char *>(nullptr)}) {
+    none ? setenv("MLC_CPU_LEVEL", none, 1) : unsetenv("MLC_CPU_LEVEL");
+    mlc_status status = mlc_rt_create_multi(levels, nullptr, &model);
+    bool isNew = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    EXPECT_EQ(status.code, isNew ? MLC_OK : MLC_FAILED_PRECONDITION);
+    mlc_rt_destroy(model);
+  }
+}
+#endif
+
 TEST(Create, RefusesAnotherVersion) {
   mlc_model_info other = info;
   other.abi_version = 99;

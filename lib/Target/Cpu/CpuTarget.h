@@ -25,6 +25,8 @@ struct CpuTargetOptions {
   std::string triple;
   /// A name that LLVM knows, or "native".
   std::string cpu = "native";
+  /// What it has beyond its name, as "+avx512vnni,…".
+  std::string features = "";
   /// 0 to 3.
   unsigned optLevel = 3;
 };
@@ -35,18 +37,52 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const C
 /// What the passes may know of `machine`; with `isNative` its caches are those of this machine.
 TargetProperties describeTarget(const llvm::TargetMachine &machine, bool isNative);
 
-/// Adds what the outside calls to a module that has the function `<name>` from frames: the descriptor, `<name>_create`,
-/// `_run`, `_destroy`, `_api`. With `libraryApi`, MLC_LIBRARY_API_SYMBOL too, which a program may hold only once.
-/// `externalWeights` is the name of a file beside the library, or empty for weights in the artifact.
-void emitModelInterface(llvm::Module &module, const ModelSignature &signature, bool libraryApi,
-                        llvm::StringRef externalWeights);
+/// The processors that code of --mcpu=multi is for, in the order of mlc_rt_create_multi.
+struct CpuLevel {
+  /// Ends the names of what belongs to the level.
+  const char *suffix;
+  const char *cpu, *features;
+};
+llvm::ArrayRef<CpuLevel> getCpuLevels();
 
-/// Sets the target and runs LLVM's pipeline of `optLevel`.
+/// A model's code for one processor.
+struct ModelEntry {
+  /// The function from frames.
+  std::string function;
+  uint64_t arenaBytes = 0;
+  /// Where its weights begin in the blob.
+  uint64_t weightsOffset = 0;
+};
+
+/// Names the function `<name>` of `module`, which computes the model, for other modules.
+void nameEntry(llvm::Module &module, llvm::StringRef name, llvm::StringRef entry);
+
+/// Adds what the outside calls to the module that has the first of `entries`: the descriptor, `<name>_create`, `_run`,
+/// `_destroy`, `_api`. Several entries are those of getCpuLevels(), chosen when a context is created. With
+/// `libraryApi`, MLC_LIBRARY_API_SYMBOL too, which a program may hold only once. `externalWeights` is the name of a
+/// file beside the library, or empty for weights in the artifact.
+void emitModelInterface(llvm::Module &module, const ModelSignature &signature, llvm::ArrayRef<ModelEntry> entries,
+                        bool libraryApi, llvm::StringRef externalWeights);
+
+/// Sets the target and runs LLVM's pipeline of `optLevel` on the module as a whole.
 void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel);
 
 /// Writes assembly or an object.
 llvm::Error emitCode(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType kind,
                      llvm::raw_pwrite_stream &out);
+
+/// A module that compiles apart from the others of a model, as bitcode.
+struct Partition {
+  std::string name, bitcode;
+};
+
+/// Cuts `module`, which is left as the first partition: one for each kernel, with hidden names between them.
+std::vector<Partition> splitModule(llvm::Module &module);
+
+/// Optimises `module` in partitions, on `threads` threads (0: as many as there are processors), and gives an object for
+/// each, the same for every number of threads. Objects that `cacheFolder` has are not compiled again; empty: none.
+llvm::Expected<std::vector<std::string>> emitObjects(llvm::Module &module, const CpuTargetOptions &options,
+                                                     unsigned threads, const std::string &cacheFolder);
 
 /// Weights at their places in the blob, ordered, and the size of the whole.
 struct WeightBlob {
@@ -62,15 +98,19 @@ llvm::Error writeWeightsObject(const WeightBlob &blob, llvm::StringRef name, llv
                                llvm::raw_ostream &out);
 
 /// Links objects with the runtime into a shared library that needs libc and libm. `exports` stay visible.
-llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects, llvm::StringRef runtime, llvm::StringRef soname,
-                              llvm::StringRef output);
+llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects, llvm::StringRef runtime, llvm::StringRef triple,
+                              llvm::StringRef soname, llvm::StringRef output);
+
+/// Joins objects into one of which only what is not hidden stays visible.
+llvm::Error linkObject(llvm::ArrayRef<std::string> objects, llvm::StringRef output);
 
 /// Puts objects and the runtime into one archive; only what is not hidden stays visible, so that several fit a program.
 llvm::Error linkArchive(llvm::ArrayRef<std::string> objects, llvm::ArrayRef<std::string> alone, llvm::StringRef runtime,
                         llvm::StringRef output);
 
-/// The runtime archive for linking, found beside the running program; fails where it is not.
-llvm::Expected<std::string> findRuntime(llvm::StringRef program);
+/// The runtime archive for linking code of `triple`, found beside the running program: lib/libmlcrt.a for this
+/// machine's architecture, lib/<architecture>-linux-gnu/libmlcrt.a for another one. Fails where it is not.
+llvm::Expected<std::string> findRuntime(llvm::StringRef program, llvm::StringRef triple);
 
 } // namespace mlc
 

@@ -34,23 +34,35 @@ Error link(ArrayRef<std::string> arguments) {
   return Error::success();
 }
 
-/// A library of the system by its run-time name: no development package is needed.
-Expected<std::string> systemLibrary(StringRef name) {
-  std::string triple = sys::getDefaultTargetTriple();
-  std::string multiarch = Triple(triple).getArchName().str() + "-linux-gnu";
-  for (const std::string &folder : {"/lib/" + multiarch, "/usr/lib/" + multiarch, std::string("/lib64"),
-                                    std::string("/usr/lib64"), std::string("/lib"), std::string("/usr/lib")}) {
+/// "aarch64-linux-gnu", as folders are named.
+std::string multiarchOf(StringRef triple) { return Triple(triple).getArchName().str() + "-linux-gnu"; }
+
+bool isOfThisMachine(StringRef triple) {
+  return triple.empty() || Triple(triple).getArch() == Triple(sys::getDefaultTargetTriple()).getArch();
+}
+
+/// A library of the system by its run-time name: no development package is needed on this machine's architecture; that
+/// of another one comes with its cross compiler.
+Expected<std::string> systemLibrary(StringRef name, StringRef triple) {
+  std::string multiarch = multiarchOf(triple);
+  std::vector<std::string> folders{"/lib/" + multiarch, "/usr/lib/" + multiarch};
+  if (isOfThisMachine(triple))
+    folders.insert(folders.end(), {"/lib64", "/usr/lib64", "/lib", "/usr/lib"});
+  else
+    folders.push_back("/usr/" + multiarch + "/lib");
+  for (const std::string &folder : folders) {
     SmallString<128> path(folder);
     sys::path::append(path, name);
     if (sys::fs::exists(path))
       return path.str().str();
   }
-  return createStringError("cannot find " + name + " on this machine");
+  return createStringError("cannot find " + name + " for " + multiarch + " on this machine");
 }
 
 } // namespace
 
-Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, StringRef soname, StringRef output) {
+Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, StringRef triple, StringRef soname,
+                        StringRef output) {
   std::vector<std::string> arguments{
       "ld.lld",      "-shared",        "--gc-sections",    "--build-id=sha1", "-z",         "relro", "-z",
       "noexecstack", "--no-undefined", "--hash-style=gnu", "-soname",         soname.str(), "-o",    output.str()};
@@ -60,7 +72,7 @@ Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, String
   arguments.push_back("--exclude-libs=ALL");
   arguments.push_back("--as-needed");
   for (StringRef name : {"libm.so.6", "libc.so.6"}) {
-    Expected<std::string> library = systemLibrary(name);
+    Expected<std::string> library = systemLibrary(name, triple);
     if (!library)
       return library.takeError();
     arguments.push_back(*library);
@@ -68,20 +80,23 @@ Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, String
   return link(arguments);
 }
 
-Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, StringRef runtime, StringRef output) {
+/// Joins objects and a runtime, if any, into bytes of one object.
+static Error join(ArrayRef<std::string> objects, StringRef runtime, SmallVectorImpl<char> &bytes) {
   SmallString<128> joined;
   if (std::error_code error = sys::fs::createTemporaryFile("mlc", "o", joined))
     return createStringError(error, "cannot create a temporary file");
   FileRemover remover(joined);
   std::vector<std::string> arguments{"ld.lld", "-r", "-o", joined.str().str()};
   arguments.insert(arguments.end(), objects.begin(), objects.end());
-  arguments.push_back("--whole-archive");
-  arguments.push_back(runtime.str());
+  if (!runtime.empty()) {
+    arguments.push_back("--whole-archive");
+    arguments.push_back(runtime.str());
+  }
   if (Error error = link(arguments))
     return error;
 
-  // Hidden names of the runtime become local, so that every archive has its own; those of weights must stay to be
-  // found.
+  // Hidden names of kernels and of the runtime become local, so that every object has its own; those of weights in
+  // another object must stay to be found.
   auto buffer = MemoryBuffer::getFile(joined);
   if (!buffer)
     return createStringError(buffer.getError(), "cannot read the linked object");
@@ -92,9 +107,28 @@ Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, St
   config.Common.InputFilename = joined;
   config.Common.OutputFilename = joined;
   config.ELF.LocalizeHidden = true;
-  SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);
-  if (Error error = objcopy::executeObjcopyOnBinary(config, **object, stream))
+  return objcopy::executeObjcopyOnBinary(config, **object, stream);
+}
+
+Error linkObject(ArrayRef<std::string> objects, StringRef output) {
+  SmallVector<char, 0> bytes;
+  if (Error error = join(objects, "", bytes))
+    return error;
+  std::error_code error;
+  raw_fd_ostream out(output, error);
+  if (!error) {
+    out << StringRef(bytes.data(), bytes.size());
+    out.close();
+    error = out.error();
+    out.clear_error();
+  }
+  return error ? createStringError(error, "cannot write '" + output + "': " + error.message()) : Error::success();
+}
+
+Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, StringRef runtime, StringRef output) {
+  SmallVector<char, 0> bytes;
+  if (Error error = join(objects, runtime, bytes))
     return error;
   std::vector<NewArchiveMember> members;
   members.emplace_back(MemoryBufferRef(StringRef(bytes.data(), bytes.size()), "model.o"));
@@ -109,16 +143,23 @@ Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, St
                       /*Thin=*/false);
 }
 
-Expected<std::string> findRuntime(StringRef program) {
+Expected<std::string> findRuntime(StringRef program, StringRef triple) {
   // build/<preset>/bin/mlc-opt and build/<preset>/lib, or <prefix>/bin and <prefix>/lib/mlc.
   StringRef folder = sys::path::parent_path(sys::path::parent_path(program));
-  for (StringRef place : {"lib/mlc/libmlcrt.a", "lib/libmlcrt.a"}) {
+  for (StringRef place : {"lib/mlc", "lib"}) {
     SmallString<256> path(folder);
     sys::path::append(path, place);
+    if (!isOfThisMachine(triple))
+      sys::path::append(path, multiarchOf(triple));
+    sys::path::append(path, "libmlcrt.a");
     if (sys::fs::exists(path))
       return path.str().str();
   }
-  return createStringError("cannot find libmlcrt.a below '" + folder + "'");
+  if (isOfThisMachine(triple))
+    return createStringError("cannot find libmlcrt.a below '" + folder + "'");
+  return createStringError("cannot find the runtime for " + multiarchOf(triple) + ", lib/" + multiarchOf(triple) +
+                           "/libmlcrt.a, below '" + folder +
+                           "'; emit an object (-o m.o) and compile runtime/core/*.c with it");
 }
 
 } // namespace mlc

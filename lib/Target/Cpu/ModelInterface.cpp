@@ -64,18 +64,36 @@ struct InterfaceWriter final {
   }
 };
 
+/// A function that lets `entry` see the weights from `offset` on.
+Function *shiftWeights(InterfaceWriter &w, Function *entry, uint64_t offset) {
+  Function *shifted = w.define(entry->getName() + "_shifted", w.voidType, {w.pointer});
+  shifted->setLinkage(GlobalValue::InternalLinkage);
+  IRBuilder<> b(BasicBlock::Create(w.context, "", shifted));
+  Value *place = b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), shifted->getArg(0), offsetof(mlc_frame, weights));
+  b.CreateStore(b.CreateConstInBoundsGEP1_64(b.getInt8Ty(), b.CreateLoad(w.pointer, place), offset), place);
+  b.CreateCall(entry, shifted->getArg(0));
+  b.CreateRetVoid();
+  return shifted;
+}
+
 } // namespace
 
-void emitModelInterface(Module &module, const ModelSignature &signature, bool libraryApi, StringRef externalWeights) {
+void nameEntry(Module &module, StringRef name, StringRef entry) {
+  Function *function = module.getFunction(name);
+  function->setName(entry);
+  function->setVisibility(GlobalValue::HiddenVisibility);
+  for (Function &callee : module)
+    if (callee.getName().starts_with("mlc_rt_"))
+      callee.setVisibility(GlobalValue::HiddenVisibility);
+}
+
+void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRef<ModelEntry> entries, bool libraryApi,
+                        StringRef externalWeights) {
   InterfaceWriter w{module, signature};
   const std::string &name = signature.name;
-  Function *entry = module.getFunction(name);
-  entry->setName(name + "_entry");
-  entry->setLinkage(GlobalValue::InternalLinkage);
-  for (Function &function : module)
-    if (function.getName().starts_with("mlc_rt_"))
-      function.setVisibility(GlobalValue::HiddenVisibility);
-  Function *rtCreate = w.declare("mlc_rt_create", w.status, {w.pointer, w.pointer, w.pointer});
+  bool isMulti = entries.size() > 1;
+  Function *rtCreate =
+      w.declare(isMulti ? "mlc_rt_create_multi" : "mlc_rt_create", w.status, {w.pointer, w.pointer, w.pointer});
   Function *rtRun = w.declare("mlc_rt_run", w.status, {w.pointer, w.pointer, w.pointer});
   Function *rtTyped = w.declare("mlc_rt_run_typed", w.status, {w.pointer, w.pointer, w.pointer, w.pointer});
   Function *rtDestroy = w.declare("mlc_rt_destroy", w.voidType, {w.pointer});
@@ -104,10 +122,19 @@ void emitModelInterface(Module &module, const ModelSignature &signature, bool li
     blob->setCodeModel(CodeModel::Large);
     weights = blob;
   }
-  Constant *info = w.global(
-      ConstantStruct::getAnon({w.small(MLC_ABI_VERSION), w.small(sizeof(mlc_model_info)), api,
-                               w.number(signature.arenaBytes), weights, w.number(signature.weightsBytes), file, entry}),
-      name + "_info");
+  std::vector<Constant *> infos;
+  for (const ModelEntry &entry : entries) {
+    Function *function = w.declare(entry.function, w.voidType, {w.pointer});
+    if (entry.weightsOffset)
+      function = shiftWeights(w, function, entry.weightsOffset);
+    infos.push_back(w.global(ConstantStruct::getAnon({w.small(MLC_ABI_VERSION), w.small(sizeof(mlc_model_info)), api,
+                                                      w.number(entry.arenaBytes), weights,
+                                                      w.number(signature.weightsBytes), file, function}),
+                             name + "_info"));
+  }
+  Constant *info = isMulti
+                       ? w.global(ConstantArray::get(ArrayType::get(w.pointer, infos.size()), infos), name + "_levels")
+                       : infos[0];
 
   IRBuilder<> b(BasicBlock::Create(w.context, "", create));
   b.CreateRet(b.CreateCall(rtCreate, {info, create->getArg(0), create->getArg(1)}));
