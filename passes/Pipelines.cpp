@@ -3,6 +3,7 @@
 
 #include "passes/Buffer/Passes.h"
 #include "passes/Conversion/Passes.h"
+#include "passes/Graph/Passes.h"
 #include "passes/Linalg/Passes.h"
 #include "passes/Vector/Passes.h"
 
@@ -26,6 +27,11 @@ void importPhase(OpPassManager &, const PipelineOptions &) {}
 void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
   pm.addPass(createCSEPass());           // equal subgraphs once
+  if (options.optLevel > 0) {
+    pm.nest<func::FuncOp>().addPass(createGraphFoldBatchNormPass()); // normalizations move into filters
+    pm.addPass(createGraphFoldWeightsPass());                        // what is made of weights alone becomes a weight
+    pm.addPass(createCSEPass());                                     // also of weights that are read twice
+  }
   pm.addPass(createSymbolDCEPass());     // weights that no node reads
 }
 
@@ -119,6 +125,7 @@ ArrayRef<Phase> getPhases() {
 
 void registerPassesAndPipelines() {
   registerConversionPasses();
+  registerGraphPasses();
   registerLinalgPasses();
   registerVectorPasses();
   registerBufferPasses();
