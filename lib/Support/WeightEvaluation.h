@@ -1,5 +1,4 @@
-//===- WeightEvaluation.h - weights that are computed from others -----------------------------------------*- C++
-//-*--===//
+//===- WeightEvaluation.h - weights that are computed from others --------------------------------------*- C++ -*--===//
 #ifndef MLC_LIB_SUPPORT_WEIGHTEVALUATION_H
 #define MLC_LIB_SUPPORT_WEIGHTEVALUATION_H
 

@@ -1,8 +1,7 @@
-//===- FoldWeights.cpp - what depends on weights alone is computed at compile time
-//---------------------------------===//
+//===- FoldWeights.cpp - what depends on weights alone is computed at compile time --------------------------------===//
 //
 // Ops are visited in order. One is foldable if the compiler can evaluate it, each operand is a weight, a constant or
-// foldable, and its result is not much larger than the weights behind it: a broadcast is cheaper than its bytes. A
+// foldable, and its result is not much larger than what is behind it: a broadcast is cheaper than its bytes. A
 // foldable op with a user that is not becomes a parameter, with a copy of all that it needs as its body. It then counts
 // as a weight itself, so that nothing is evaluated twice.
 //
@@ -46,19 +45,21 @@ struct FoldWeights final : mlc::impl::GraphFoldWeightsPassBase<FoldWeights> {
   }
 
 private:
-  /// Weights, constants and foldable ops get the bytes of the weights that they are computed from.
+  /// Weights, constants and foldable ops get the bytes of what they are computed from.
   void findFoldable(func::FuncOp function) {
     function.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (op->getNumResults() != 1 || !isEvaluable(op))
         return;
-      int64_t result = getByteSize(cast<RankedTensorType>(op->getResult(0).getType())), behind = 0;
+      auto type = cast<RankedTensorType>(op->getResult(0).getType());
+      int64_t result = getByteSize(type), behind = 0;
       for (Value operand : op->getOperands()) {
         auto it = weightBytes.find(operand.getDefiningOp());
         if (it == weightBytes.end())
           return;
         behind += it->second;
       }
-      if (isa<WeightOp>(op))
+      // Integers that no weight is behind are sizes; other folds know them.
+      if (isa<WeightOp>(op) || (isa<ConstantOp>(op) && isa<FloatType>(type.getElementType())))
         behind = result;
       if (!isa<WeightOp, ConstantOp>(op) && result > 2 * behind)
         return;
@@ -88,8 +89,11 @@ private:
         if (!first || first->isBeforeInBlock(parameter))
           first = parameter;
       }
-    OpBuilder builder(first);
-    builder.setInsertionPointAfter(first);
+    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+    if (first)
+      builder.setInsertionPointAfter(first);
+    else
+      name = "constant.folded";
     Type type = root->getResult(0).getType();
     auto parameter = ParameterOp::create(builder, root->getLoc(), builder.getStringAttr(name), TypeAttr::get(type),
                                          nullptr, nullptr);

@@ -1,5 +1,4 @@
-//===- Passes.h - on graph ops, before there are loops ----------------------------------------------------*- C++
-//-*--===//
+//===- Passes.h - on graph ops, before there are loops -------------------------------------------------*- C++ -*--===//
 #ifndef MLC_PASSES_GRAPH_PASSES_H
 #define MLC_PASSES_GRAPH_PASSES_H
 

@@ -25,7 +25,7 @@ def GraphFoldWeightsPass : Pass<"graph-fold-weights", "::mlir::ModuleOp"> {
   let summary = "Computes at compile time what depends on weights alone";
   let description = [{
     The largest subgraphs whose leaves are weights and constants become the bodies of parameters, if their results are
-    static and take at most twice the memory of the weights that they are computed from.
+    static and take at most twice the memory of what they are computed from. Of constants alone only floats are computed.
 
     ```
     %0 = graph.weight @w, %1 = graph.transpose %0      =>      %1 = graph.weight @w.folded

@@ -1,7 +1,7 @@
 // RUN: mlc-opt %s --buffer-bind-entry --split-input-file --verify-diagnostics | FileCheck %s
 
 graph.parameter @w0 : tensor<3xf32>
-/// How a weight is computed is forgotten.
+/// How a weight is computed is forgotten; what only others are made of has no place.
 // CHECK: graph.parameter @w1 : tensor<2xf32>{{$}}
 graph.parameter @w1 : tensor<2xf32> = {
   %0 = graph.weight @w2 : tensor<3xf32>
@@ -10,11 +10,11 @@ graph.parameter @w1 : tensor<2xf32> = {
 }
 graph.parameter @w2 : tensor<3xf32>
 // CHECK-LABEL: func.func @entry
-// CHECK-SAME: (%[[FRAME:.*]]: !rt.frame) attributes {rt.weights_bytes = 72 : i64}
+// CHECK-SAME: (%[[FRAME:.*]]: !rt.frame) attributes {rt.weights_bytes = 8 : i64}
 func.func @entry(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<2xf32>) {
   // CHECK: %[[N:.*]] = rt.input_size %[[FRAME]][0, 0]
   // CHECK: %[[X:.*]] = rt.input %[[FRAME]][0] sizes(%[[N]]) : tensor<?xf32>
-  // CHECK: %[[W:.*]] = rt.weight %[[FRAME]] @w1 at 64 : tensor<2xf32>
+  // CHECK: %[[W:.*]] = rt.weight %[[FRAME]] @w1 at 0 : tensor<2xf32>
   %0 = graph.weight @w1 : tensor<2xf32>
   // CHECK: rt.output %[[FRAME]][0] sizes(%{{.*}}) : memref<?xf32>
   // CHECK: bufferization.materialize_in_destination %[[X]] in restrict writable
