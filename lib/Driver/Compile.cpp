@@ -109,6 +109,9 @@ struct Variant {
   TargetProperties target;
   OwningOpRef<ModuleOp> module;
   WeightBlob blob;
+  /// The parameters alone, and of those the ones in the blob, in its order.
+  OwningOpRef<ModuleOp> weights;
+  SmallVector<graph::ParameterOp> placed;
   ModelEntry entry;
 };
 
@@ -136,7 +139,7 @@ private:
   llvm::Error chooseTargets();
   bool runPhase(const Phase &phase, Variant &variant);
   bool dump(StringRef phase, ModuleOp module);
-  WeightBlob placeWeights(ModuleOp module);
+  void placeWeights(Variant &variant);
   void mergeWeights();
   ExitCode emit();
   llvm::Error emitLibrary(LLVMModules modules);
@@ -263,30 +266,29 @@ bool Compilation::runPhase(const Phase &phase, Variant &variant) {
   return true;
 }
 
-WeightBlob Compilation::placeWeights(ModuleOp module) {
-  WeightBlob result;
-  for (graph::PlacedWeight weight : graph::placeWeights(module)) {
-    WeightBytes bytes = evaluateWeight(weight.parameter, weights);
-    assert(static_cast<int64_t>(bytes.bytes.size()) == weight.bytes && "a weight has the bytes of its type");
-    if (bytes.owner)
-      weights.keepAlive(bytes.owner);
-    result.segments.push_back({static_cast<uint64_t>(weight.offset), bytes.bytes});
-    result.bytes = weight.offset + weight.bytes;
+/// The blob of a variant. How its weights are computed is kept apart, as the module forgets it.
+void Compilation::placeWeights(Variant &variant) {
+  OpBuilder builder(&context);
+  variant.weights = ModuleOp::create(builder, variant.module->getLoc());
+  builder.setInsertionPointToEnd(variant.weights->getBody());
+  for (auto parameter : variant.module->getOps<graph::ParameterOp>())
+    builder.clone(*parameter);
+  for (graph::PlacedWeight weight : graph::placeWeights(*variant.module)) {
+    auto parameter = variant.weights->lookupSymbol<graph::ParameterOp>(weight.parameter.getSymName());
+    variant.blob.segments.push_back({static_cast<uint64_t>(weight.offset), static_cast<uint64_t>(weight.bytes),
+                                     [this, parameter] { return evaluateWeight(parameter, weights); }});
+    variant.blob.bytes = weight.offset + weight.bytes;
+    variant.placed.push_back(parameter);
   }
-  return result;
 }
 
 /// Makes one blob of the variants' weights. Variants whose weights are all the same share them; others have their own,
 /// so that a library for several processors is up to as many times as large.
 void Compilation::mergeWeights() {
-  auto isSame = [](const WeightBlob &a, const WeightBlob &b) {
-    return a.bytes == b.bytes && llvm::equal(a.segments, b.segments, [](const auto &x, const auto &y) {
-             return x.offset == y.offset && x.bytes == y.bytes;
-           });
-  };
+  auto isSame = [](const Variant &a, const Variant &b) { return llvm::equal(a.placed, b.placed, areSameWeights); };
   blob = {};
   for (Variant &variant : variants) {
-    auto same = llvm::find_if(variants, [&](const Variant &other) { return isSame(other.blob, variant.blob); });
+    auto same = llvm::find_if(variants, [&](const Variant &other) { return isSame(other, variant); });
     if (&*same != &variant) {
       variant.entry.weightsOffset = same->entry.weightsOffset;
       continue;
@@ -294,7 +296,7 @@ void Compilation::mergeWeights() {
     uint64_t offset = llvm::alignTo(blob.bytes, 64);
     variant.entry.weightsOffset = offset;
     for (const WeightSegment &segment : variant.blob.segments)
-      blob.segments.push_back({offset + segment.offset, segment.bytes});
+      blob.segments.push_back({offset + segment.offset, segment.size, segment.produce});
     if (variant.blob.bytes)
       blob.bytes = offset + variant.blob.bytes;
   }
@@ -519,7 +521,7 @@ ExitCode Compilation::run() {
     }
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
       if (phase.name == "buffer") // which binds the weights, and forgets how they are computed
-        variant.blob = placeWeights(*variant.module);
+        placeWeights(variant);
       if (!runPhase(phase, variant))
         return exitBug;
       if (!dump(phase.name.str() + (isShared ? "" : variant.suffix), *variant.module))

@@ -502,7 +502,25 @@ WeightBytes evaluateBody(Block &body, const WeightStore &weights) {
   return {ArrayRef<char>(result.start, getByteSize(result.type)), result.owner};
 }
 
+/// The parameters that `parameter` is computed from.
+SmallVector<ParameterOp> sourcesOf(ParameterOp parameter) {
+  SmallVector<ParameterOp> sources;
+  auto add = [&](FlatSymbolRefAttr name) {
+    sources.push_back(SymbolTable::lookupNearestSymbolFrom<ParameterOp>(parameter, name));
+  };
+  if (auto pack = parameter->getAttrOfType<DictionaryAttr>("kernel.pack"))
+    add(pack.getAs<FlatSymbolRefAttr>("source"));
+  parameter.getBody().walk([&](WeightOp weight) { add(weight.getParameterAttr()); });
+  return sources;
+}
+
 } // namespace
+
+bool areSameWeights(ParameterOp a, ParameterOp b) {
+  return a.getSymName() == b.getSymName() &&
+         OperationEquivalence::isEquivalentTo(a, b, OperationEquivalence::IgnoreLocations) &&
+         llvm::equal(sourcesOf(a), sourcesOf(b), areSameWeights);
+}
 
 WeightBytes evaluateWeight(ParameterOp parameter, const WeightStore &weights) {
   if (!parameter.getBody().empty())

@@ -7,16 +7,13 @@
 
 namespace mlc {
 
-/// Bytes that `owner` holds; without one they are the store's, or lie in an attribute.
-struct WeightBytes {
-  llvm::ArrayRef<char> bytes;
-  std::shared_ptr<std::vector<char>> owner;
-};
-
 /// The bytes of `parameter`: those in `weights`, or what its body or its attribute `kernel.pack` computes from other
 /// parameters. Of a body only the values that a later op still reads are in memory; permutations, expansions and slices
 /// are views until someone needs their order.
 WeightBytes evaluateWeight(graph::ParameterOp parameter, const WeightStore &weights);
+
+/// Whether both parameters, maybe of different modules, are computed in the same way from the same weights.
+bool areSameWeights(graph::ParameterOp a, graph::ParameterOp b);
 
 } // namespace mlc
 

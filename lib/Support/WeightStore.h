@@ -12,6 +12,7 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,11 +49,19 @@ private:
   llvm::StringMap<llvm::ArrayRef<char>> weights;
 };
 
+/// Bytes that `owner` holds; without one they are the store's.
+struct WeightBytes {
+  llvm::ArrayRef<char> bytes;
+  std::shared_ptr<std::vector<char>> owner;
+};
+
 /// One weight at its place in the blob that a compiled model reads.
 struct WeightSegment {
   /// Byte offset in the blob, a multiple of 64.
   uint64_t offset;
-  llvm::ArrayRef<char> bytes;
+  uint64_t size;
+  /// Gives the `size` bytes when they are written, so that of what is computed only one weight is in memory.
+  std::function<WeightBytes()> produce;
 };
 
 } // namespace mlc

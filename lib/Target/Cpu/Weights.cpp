@@ -17,8 +17,10 @@ Error writeWeights(const WeightBlob &blob, raw_ostream &out) {
   uint64_t at = 0;
   for (const WeightSegment &segment : blob.segments) {
     out.write_zeros(segment.offset - at);
-    out.write(segment.bytes.data(), segment.bytes.size());
-    at = segment.offset + segment.bytes.size();
+    WeightBytes weight = segment.produce();
+    assert(weight.bytes.size() == segment.size && "a weight has the bytes of its type");
+    out.write(weight.bytes.data(), weight.bytes.size());
+    at = segment.offset + segment.size;
   }
   out.write_zeros(blob.bytes - at);
   return Error::success();
