@@ -3,6 +3,7 @@
 
 #include "passes/Buffer/Passes.h"
 #include "passes/Conversion/Passes.h"
+#include "passes/Graph/Passes.h"
 #include "passes/Linalg/Passes.h"
 #include "passes/Vector/Passes.h"
 
@@ -26,7 +27,12 @@ void importPhase(OpPassManager &, const PipelineOptions &) {}
 void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
   pm.addPass(createCSEPass());           // equal subgraphs once
-  pm.addPass(createSymbolDCEPass());     // weights that no node reads
+  if (options.optLevel > 0) {
+    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass()); // convolutions with the channels last
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+  }
+  pm.addPass(createSymbolDCEPass()); // weights that no node reads
 }
 
 // Training and compression have no passes yet; an inference model passes through as it is.
@@ -119,6 +125,7 @@ ArrayRef<Phase> getPhases() {
 
 void registerPassesAndPipelines() {
   registerConversionPasses();
+  registerGraphPasses();
   registerLinalgPasses();
   registerVectorPasses();
   registerBufferPasses();

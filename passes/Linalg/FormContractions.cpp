@@ -116,7 +116,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       std::swap(lhsMap, rhsMap);
     }
     auto moves = [&](AffineMap map) { return mlc::kernel::movesByOne(map, vector, sizes); };
-    bool packable = llvm::all_of(rhsMap.getResults(), [](AffineExpr expr) { return isa<AffineDimExpr>(expr); });
+    bool packable = llvm::all_of(rhsMap.getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>);
     if (!rhsMap.isFunctionOfDim(vector) || !(packable || moves(rhsMap)) ||
         (lhsMap.isFunctionOfDim(vector) && !moves(lhsMap)))
       return nullptr;
