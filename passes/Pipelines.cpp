@@ -60,7 +60,8 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
   tiles.vectorRegisters = options.target.vectorRegisters;
   pm.addPass(createVectorChooseTilesPass(tiles)); // a register tile each; weights in panels of its width
   OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createLinalgInterchangeLoopsPass());    // so that LLVM vectorises the inner loop of the rest
+  function.addPass(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop of the rest,
+  function.addPass(createLinalgReassociateSumsPass());  // sums along it included
   function.addPass(createCanonicalizerPass());
 }
 

@@ -80,7 +80,9 @@ def program(source):
     if os.path.exists(output) and os.path.getmtime(output) > os.path.getmtime(path):
         return output
     os.makedirs(BUILD, exist_ok=True)
-    compilers, flags = (("cc", "gcc", "clang", "clang-22"), []) if source.endswith(".c") else (("c++", "g++", "clang++", "clang++-22"), ["-std=c++20"])
+    compilers, flags = ("cc", "gcc", "clang", "clang-22"), []
+    if source.endswith(".cpp"):
+        compilers, flags = ("c++", "g++", "clang++", "clang++-22"), ["-std=c++20"]
     compiler = next((name for name in compilers if shutil.which(name)), None)
     if not compiler:
         raise RuntimeError(f"cannot build {source} because there is none of {', '.join(compilers)}")

@@ -3,10 +3,11 @@
 // usage: onednn matmul f32|bf16|int8 M K N
 //        onednn conv any|plain CIN H W COUT K STRIDE PAD GROUPS
 //
-// Prints `ready IMPLEMENTATION`, then answers each line `SECONDS` on standard input with {"median_ms": …, "min_ms": …, "runs": …}.
-// Weights are constant: they are reordered once, before anything is timed, into the format that oneDNN asks for. The other sides
-// of a matmul are row-major, as ours are. Those of a convolution are in oneDNN's own format (`any`; what it gives inside a network)
-// or NCHW (`plain`; what a network's first caller has). bf16 gives bf16; int8 is u8 x s8 and gives s32. Builds with oneDNN 2 and 3.
+// Prints `ready IMPLEMENTATION`, then answers each line `SECONDS` on standard input with {"median_ms": …, "min_ms": …,
+// "runs": …}. Weights are constant: they are reordered once, before anything is timed, into the format that oneDNN asks
+// for. The other sides of a matmul are row-major, as ours are. Those of a convolution are in oneDNN's own format
+// (`any`; what it gives inside a network) or NCHW (`plain`; what a network's first caller has). bf16 gives bf16; int8
+// is u8 x s8 and gives s32. Builds with oneDNN 2 and 3.
 #include <dnnl.hpp>
 
 #include <algorithm>
@@ -75,7 +76,8 @@ Call matmul(dnnl::engine &engine, dnnl::stream &stream, const std::string &kind,
   const Type lhs = kind == "f32" ? Type::f32 : kind == "bf16" ? Type::bf16 : Type::u8;
   const Type rhs = kind == "int8" ? Type::s8 : lhs, out = kind == "int8" ? Type::s32 : lhs;
   const long m = size.at(0), k = size.at(1), n = size.at(2);
-  const memory::desc a({m, k}, lhs, Tag::ab), b({k, n}, rhs, Tag::ab), any({k, n}, rhs, Tag::any), c({m, n}, out, Tag::ab);
+  const memory::desc a({m, k}, lhs, Tag::ab), b({k, n}, rhs, Tag::ab), any({k, n}, rhs, Tag::any),
+      c({m, n}, out, Tag::ab);
 #if DNNL_VERSION_MAJOR >= 3
   const dnnl::matmul::primitive_desc desc(engine, a, any, c);
 #else
@@ -89,7 +91,8 @@ Call matmul(dnnl::engine &engine, dnnl::stream &stream, const std::string &kind,
 }
 
 Call convolution(dnnl::engine &engine, dnnl::stream &stream, const std::string &layout, const std::vector<long> &size) {
-  const long cin = size.at(0), h = size.at(1), w = size.at(2), cout = size.at(3), kernel = size.at(4), stride = size.at(5);
+  const long cin = size.at(0), h = size.at(1), w = size.at(2), cout = size.at(3), kernel = size.at(4),
+             stride = size.at(5);
   const long pad = size.at(6), groups = size.at(7);
   const memory::dims in{1, cin, h, w};
   const memory::dims out{1, cout, (h + 2 * pad - kernel) / stride + 1, (w + 2 * pad - kernel) / stride + 1};
@@ -132,7 +135,8 @@ void measure(Call &call, dnnl::stream &stream, double seconds) {
     times.push_back(milliseconds() - start);
   }
   std::sort(times.begin(), times.end());
-  std::printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"runs\": %zu}\n", times[times.size() / 2], times[0], times.size());
+  std::printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"runs\": %zu}\n", times[times.size() / 2], times[0],
+              times.size());
   std::fflush(stdout);
 }
 
@@ -140,7 +144,8 @@ void measure(Call &call, dnnl::stream &stream, double seconds) {
 
 int main(int argc, char **argv) try {
   if (argc < 4) {
-    std::fputs("usage: onednn matmul f32|bf16|int8 M K N, or onednn conv any|plain CIN H W COUT K STRIDE PAD GROUPS\n", stderr);
+    std::fputs("usage: onednn matmul f32|bf16|int8 M K N, or onednn conv any|plain CIN H W COUT K STRIDE PAD GROUPS\n",
+               stderr);
     return 2;
   }
   std::vector<long> size;
@@ -148,7 +153,8 @@ int main(int argc, char **argv) try {
     size.push_back(std::stol(argv[i]));
   dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   dnnl::stream stream(engine);
-  Call call = argv[1] == std::string("matmul") ? matmul(engine, stream, argv[2], size) : convolution(engine, stream, argv[2], size);
+  Call call = argv[1] == std::string("matmul") ? matmul(engine, stream, argv[2], size)
+                                               : convolution(engine, stream, argv[2], size);
   std::printf("ready %s\n", call.implementation.c_str());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);)

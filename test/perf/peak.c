@@ -1,9 +1,9 @@
 /* What one core can compute at most: chains of independent multiply-adds in registers.
  *
- * Each line `TYPE SECONDS` on standard input (TYPE: f32, bf16 or int8) is answered by `BEST MEAN`, 10^9 operations a second, a
- * multiply-add being two. BEST, over slices of about 50 us, is the peak; MEAN, over all the time, falls when another process takes
- * the core. Both are 0 for a type that the processor has no instruction for. `isa` is answered by the instruction set. The matrix
- * units (AMX) are not measured. */
+ * Each line `TYPE SECONDS` on standard input (TYPE: f32, bf16 or int8) is answered by `BEST MEAN`, 10^9 operations a
+ * second, a multiply-add being two. BEST, over slices of about 50 us, is the peak; MEAN, over all the time, falls when
+ * another process takes the core. Both are 0 for a type that the processor has no instruction for. `isa` is answered by
+ * the instruction set. The matrix units (AMX) are not measured. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -26,7 +26,8 @@ static double now(void) {
 #include <cpuid.h>
 #include <immintrin.h>
 
-/* An instruction takes 4 to 6 cycles and two start in each, so 12 chains keep both units busy and leave AVX2's 16 registers room. */
+/* An instruction takes 4 to 6 cycles and two start in each, so 12 chains keep both units busy and leave AVX2's 16
+ * registers room. */
 #define CHAINS 12
 #define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 

@@ -42,7 +42,8 @@ class Failure(Exception):
 class Child:
     """A process on some processors that answers each line with one line."""
 
-    def __init__(self, command, cpus):
+    def __init__(self, name, command, cpus):
+        self.name = name
         environ = {**os.environ, "OMP_NUM_THREADS": str(len(cpus))}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                         env=environ, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
@@ -52,7 +53,7 @@ class Child:
         line = self.process.stdout.readline().strip() if ready else ""
         if not line:
             self.process.kill()
-            raise Failure(f"no answer within {limit} s" if not ready else f"exit {self.process.wait()}")
+            raise Failure(f"{self.name}: " + (f"exit {self.process.wait()}" if ready else f"no answer within {limit} s"))
         return line
 
     def write(self, line):
@@ -77,7 +78,7 @@ class Probes:
 
     def __init__(self, cpus):
         program = environment.program("peak.c")
-        self.children = [Child([program], {cpu}) for cpu in cpus]
+        self.children = [Child("peak", [program], {cpu}) for cpu in cpus]
         self.isa = self.children[0].ask("isa")
         measured = {precision: self.measure(precision, 0.3) for precision in ("f32", "bf16", "int8")}
         self.peak = {precision: best or None for precision, (best, _) in measured.items()}
@@ -108,12 +109,13 @@ def start_peer(name, case, path, inputs, options):
             raise Unsupported("not a case for it")
         arguments = ["plain" if name == "onednn-plain" and a == "any" else a for a in case.onednn]
         try:
-            child = Child([environment.program("onednn.cpp"), *arguments], options.cpus)
+            child = Child(name, [environment.program("onednn.cpp"), *arguments], options.cpus)
         except RuntimeError as error:
             raise Unsupported(str(error)) from error
     else:
         hint = "bf16" if case.precision == "bf16" else "f32"
-        child = Child([sys.executable, os.path.join(HERE, "worker.py"), name, path, inputs, str(options.threads), hint], options.cpus)
+        command = [sys.executable, os.path.join(HERE, "worker.py"), name, path, inputs, str(options.threads), hint]
+        child = Child(name, command, options.cpus)
     try:
         answer = child.read()
     except Failure as error:
@@ -338,20 +340,22 @@ def markdown(rows, means, lines, options):
 
 
 def missed(rows, means, options):
-    """What fails the run. Floors hold over the first peer; a case without a ratio over it cannot pass one, unless the peer refused it."""
+    """What fails the run. Floors hold over the first peer: a case that mlc does not support misses them, one that the peer refuses does
+    not count, and when nothing is left to compare they are missed."""
     lines = [f"{row['case']}: {row['failed']}" for row in rows if "failed" in row]
-    if not options.peers:
+    if not options.peers or not (options.min_each or options.min_geomean):
         return lines
     first = options.peers[0]
+    if not any(name == first for _, name in means):
+        lines.append(f"nothing to compare with {first}")
     for row in rows:
         ratio = row.get("peers", {}).get(first, {}).get("ratio")
-        if options.min_each and "unsupported" in row:
-            lines.append(f"{row['case']}: unsupported, asked for {options.min_each} over {first}")
+        if "unsupported" in row:
+            lines.append(f"{row['case']}: unsupported")
         elif options.min_each and ratio is not None and ratio < options.min_each:
             lines.append(f"{row['case']}: {ratio:.2f} over {first}, asked for {options.min_each}" + " (noisy)" * row["noisy"])
-    for group in dict.fromkeys(row["group"] for row in rows):
-        mean = means.get((group, first), (0.0, 0))[0]
-        if options.min_geomean and mean < options.min_geomean:
+    for (group, name), (mean, _) in means.items():
+        if options.min_geomean and name == first and mean < options.min_geomean:
             lines.append(f"geomean of {group}: {mean:.2f} over {first}, asked for {options.min_geomean}")
     return lines
 
@@ -364,9 +368,11 @@ def parse():
     parser.add_argument("--setup", action="store_true", help="install the peers into build/perf (and libdnnl-dev), then stop")
     parser.add_argument("--list", action="store_true", help="print the names of the cases, then stop")
     parser.add_argument("--bin", default=os.path.join(environment.ROOT, "build", "release", "bin"), help="folder of mlc-opt and mlc-run")
-    parser.add_argument("--suite", action="append", choices=("gemm", "conv", "models"), help="repeatable; default: all, or with models named none")
+    parser.add_argument("--suite", action="append", choices=("gemm", "conv", "models"),
+                        help="repeatable; default: all, or none where models are named")
     parser.add_argument("--filter", default="", metavar="REGEX", help="only the cases whose names match")
-    parser.add_argument("--peers", default="onednn,ort,openvino", help="some of " + ", ".join(PEERS) + ", or none; floors hold over the first")
+    parser.add_argument("--peers", default="onednn,ort,openvino",
+                        help="some of " + ", ".join(PEERS) + ", or none; floors hold over the first")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.2, help="of one engine in one round")
