@@ -54,7 +54,9 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       if (kind == LoopKind::reduction)
         reduction = ShapedType::isDynamic(sizes[loop]) || ShapedType::isDynamic(reduction) ? ShapedType::kDynamic
                                                                                           : reduction * sizes[loop];
-    return {innerRows(op, kinds),
+    auto [rows, lines] = innerRows(op, kinds);
+    return {rows,
+            lines,
             sizes[vector],
             reduction,
             lanesOf(op),
@@ -65,8 +67,9 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
   }
 
   /// The number of rows that are evenly spaced in memory: the innermost loop over rows, and those around it as long as
-  /// each of their steps is what the loop inside covers.
-  static int64_t innerRows(ContractOp op, ArrayRef<LoopKind> kinds) {
+  /// each of their steps is what the loop inside covers. Then the size of the loop around those, 1 where there is
+  /// none or only a run knows it.
+  static std::pair<int64_t, int64_t> innerRows(ContractOp op, ArrayRef<LoopKind> kinds) {
     auto type = cast<RankedTensorType>(op.getLhs().getType());
     AffineMap map = op.getLhsMap();
     auto strideOf = [&](unsigned loop) -> std::optional<int64_t> {
@@ -87,13 +90,13 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
         continue;
       std::optional<int64_t> stride = strideOf(loop);
       if (rows != 1 && (!covered || stride != covered))
-        break;
+        return {rows, ShapedType::isDynamic(size) ? 1 : size};
       if (ShapedType::isDynamic(size))
-        return ShapedType::kDynamic;
+        return {ShapedType::kDynamic, 1};
       rows *= size;
       covered = stride ? std::optional(*stride * size) : std::nullopt;
     }
-    return rows;
+    return {rows, 1};
   }
 
   /// rhs -> kernel.pack of rhs

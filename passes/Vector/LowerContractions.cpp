@@ -136,7 +136,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     for (unsigned loop : nest.lines)
       lines *= known(nest.loops[loop].size);
     if (nest.row)
-      inner = known(nest.loops[*nest.row].size);
+      inner = known(nest.loops[*nest.row].size) * (nest.line ? known(nest.loops[*nest.line].size) : 1);
     for (unsigned loop : nest.reductions)
       reduction *= known(nest.loops[loop].size);
     int64_t columns = known(nest.loops[nest.vector].size), panels = llvm::divideCeil(columns, width);
@@ -167,7 +167,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Counts counts;
     counts.units = 1;
     if (nest.lines.empty())
-      counts.units = nest.row ? a.ceilDiv(nest.loops[*nest.row].size, rows) : Index(1);
+      counts.units = nest.row ? a.ceilDiv(nest.rowCount(a), rows) : Index(1);
     for (unsigned loop : nest.lines)
       counts.units = a.mul(counts.units, nest.loops[loop].size);
     counts.panels = a.ceilDiv(nest.loops[nest.vector].size, width);
@@ -185,6 +185,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t rows = op.getTile()->front(), vectors = op.getTile()->back(), width = vectors * lanesOf(op);
     Nest nest = buildNest(a, op, op.getOperands());
     nest.join();
+    nest.takeLines(rows);
     Blocks blocks = chooseBlocks(op, nest, rows, width);
     Counts counts = count(a, nest, blocks, rows, width);
     Index begin = 0, end = counts.tasks;
@@ -205,6 +206,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
           operands.push_back(call.getOperand(cast<BlockArgument>(operand).getArgNumber()));
         Nest same = buildNest(outside, op, operands);
         same.join();
+        same.takeLines(rows);
         Value tasks = outside.value(count(outside, same, blocks, rows, width).tasks);
         Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
         mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
@@ -250,18 +252,18 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       tile.build(place, 1, vectors, masks);
       return;
     }
-    Index size = nest.loops[*nest.row].size;
+    Index size = nest.rowCount(a);
     auto tiles = [&](const Place &line, Index from, Index to) {
       Index whole = a.add(from, a.mul(a.floorDiv(a.sub(to, from), rows), rows));
       a.forEach(from, whole, rows, [&](Index row) {
-        tile.build(nest.advance(a, line, *nest.row, row), rows, vectors, masks);
+        tile.build(nest.advanceRows(a, line, row), rows, vectors, masks);
       });
       // What is left of a static size is one body; of another, bodies of 8, 4, 2 and 1 rows.
       if (size.isConstant()) {
         int64_t rest = size.constant() % rows;
         if (rest == 0)
           return;
-        auto build = [&] { tile.build(nest.advance(a, line, *nest.row, whole), rest, vectors, masks); };
+        auto build = [&] { tile.build(nest.advanceRows(a, line, whole), rest, vectors, masks); };
         if (from.isConstant() && to.isConstant())
           build();
         else
@@ -271,7 +273,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       Index at = whole;
       for (int64_t step = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, rows - 1))); step > 0 && rows > 1; step /= 2) {
         Index next = a.add(at, step);
-        a.ifNotLess(to, next, [&] { tile.build(nest.advance(a, line, *nest.row, at), step, vectors, masks); });
+        a.ifNotLess(to, next, [&] { tile.build(nest.advanceRows(a, line, at), step, vectors, masks); });
         at = a.selectNotLess(to, next, next, at);
       }
     };

@@ -107,9 +107,7 @@ SmallVector<Value> RegisterTile::step(const Place &place, int64_t rows, ArrayRef
   SmallVector<Value> rhs = columnsOf(1, place.offsets[1]), result;
   bool lhsIsVector = op.getLhsMap().isFunctionOfDim(kernel::getVectorLoop(op));
   for (int64_t r = 0; r < rows; ++r) {
-    Index at = place.offsets[0];
-    if (nest.row)
-      at = a.add(at, a.mul(r, nest.loops[*nest.row].strides[0]));
+    Index at = nest.row ? nest.advanceRows(a, place, r).offsets[0] : place.offsets[0];
     SmallVector<Value> lhs;
     if (lhsIsVector) {
       lhs = columnsOf(0, at);
@@ -198,8 +196,9 @@ void RegisterTile::build(const Place &place, int64_t rows, int64_t vectors, Arra
   int64_t weight = 0;
   for (Operation &scalar : op.getEpilogue().front())
     weight += weightOf(scalar);
-  auto rowOf = [&](Index row) { return nest.row ? nest.advance(a, place, *nest.row, row) : place; };
-  if (rows == 1 || weight * rows * vectors < kLargeEpilogue) {
+  auto rowOf = [&](Index row) { return nest.row ? nest.advanceRows(a, place, row) : place; };
+  // Rows of several lines are not evenly spaced, so a loop cannot run over them.
+  if (rows == 1 || nest.line || weight * rows * vectors < kLargeEpilogue) {
     for (int64_t r = 0; r < rows; ++r) {
       Place there = rowOf(r);
       for (int64_t v = 0; v < vectors; ++v)

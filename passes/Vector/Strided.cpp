@@ -162,6 +162,27 @@ void Nest::join() {
     row = lines.pop_back_val();
 }
 
+void Nest::takeLines(int64_t rows) {
+  if (!row || lines.empty() || !loops[*row].size.isConstant() || rows <= loops[*row].size.constant())
+    return;
+  line = lines.pop_back_val();
+}
+
+Index Nest::rowCount(Arithmetic &a) const {
+  Index size = loops[*row].size;
+  return line ? a.mul(size, loops[*line].size) : size;
+}
+
+Place Nest::advanceRows(Arithmetic &a, Place place, Index count) const {
+  if (!line)
+    return advance(a, std::move(place), *row, count);
+  int64_t width = loops[*row].size.constant();
+  if (!count.isConstant())
+    return advance(a, std::move(place), *line, a.floorDiv(count, width));
+  place = advance(a, std::move(place), *line, count.constant() / width);
+  return advance(a, std::move(place), *row, count.constant() % width);
+}
+
 Place Nest::advance(Arithmetic &a, Place place, unsigned loop, Index count, std::optional<unsigned> skip) const {
   for (unsigned i = 0; i < place.offsets.size(); ++i)
     if (i != skip)

@@ -37,16 +37,19 @@ Tile chooseTile(const TileProblem &given) {
   int64_t allVectors = (problem.columns + problem.lanes - 1) / problem.lanes;
   Tile best{1, 1};
   double bestCost = -1;
+  int64_t lines = problem.lines < 1 ? 1 : problem.lines;
   for (int64_t vectors = 1; vectors <= std::min(kMostVectors, allVectors); ++vectors)
-    for (int64_t rows = 1; rows <= problem.rows; ++rows) {
+    for (int64_t rows = 1; rows <= problem.rows * lines; rows += rows < problem.rows ? 1 : problem.rows) {
       // The sums, a vector of rhs each, and a broadcast or a vector of lhs.
       if (rows * vectors + vectors + 1 > problem.registers)
         break;
-      int64_t tiles = problem.rows / rows, rest = problem.rows % rows;
+      bool wholeLines = rows > problem.rows;
+      int64_t size = wholeLines ? problem.rows * lines : problem.rows, times = wholeLines ? 1 : lines;
+      int64_t tiles = size / rows * times, rest = size % rows;
       int64_t panels = allVectors / vectors, narrow = allVectors % vectors;
       auto column = [&](int64_t width) {
         return static_cast<double>(tiles) * costOfTile(problem, rows, width) +
-               (rest ? costOfTile(problem, rest, width) : 0);
+               (rest ? static_cast<double>(times) * costOfTile(problem, rest, width) : 0);
       };
       double cost = static_cast<double>(panels) * column(vectors) + (narrow ? column(narrow) : 0);
       if (bestCost < 0 || cost < bestCost * 0.999 || (cost <= bestCost && vectors > best.vectors)) {

@@ -22,6 +22,7 @@ struct Tile {
 /// The sizes that a tile is chosen for; kDynamic sizes count as large.
 struct TileProblem {
   int64_t rows;            ///< size of the innermost loop over rows
+  int64_t lines;           ///< size of the loop around it; a tile may take whole lines where they are short
   int64_t columns;         ///< size of the vectorised loop
   int64_t reduction;       ///< product of the reductions
   int64_t lanes;           ///< elements of a vector of sums
