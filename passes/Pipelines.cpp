@@ -96,7 +96,7 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   function.addPass(createConvertLinalgToLoopsPass());
   if (options.optLevel > 0)
     function.addPass(createVectorApproximateMathPass()); // exp, tanh and the like as polynomials
-  pm.addPass(memref::createFoldMemRefAliasOpsPass()); // accesses of views become accesses of their buffers
+  pm.addPass(memref::createFoldMemRefAliasOpsPass());    // accesses of views become accesses of their buffers
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());
@@ -108,8 +108,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand)); // rounding divisions, bf16 without hardware
   if (options.optLevel > 0)
-    pm.addPass(createConvertMathToLLVMPass());         // instructions, where there are
-  pm.addPass(createConvertMathToLibmPass());           // what LLVM has no intrinsic for
+    pm.addPass(createConvertMathToLLVMPass()); // instructions, where there are
+  pm.addPass(createConvertMathToLibmPass());   // what LLVM has no intrinsic for
   pm.addPass(createConvertRtToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
@@ -134,9 +134,11 @@ void registerPassesAndPipelines() {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
   };
   for (const Phase &phase : getPhases())
-    PassPipelineRegistration<Options>(
-        "phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
-        [&phase](OpPassManager &pm, const Options &options) { phase.build(pm, PipelineOptions{options.optLevel, {}}); });
+    PassPipelineRegistration<Options>("phase-" + phase.name.str(),
+                                      "the passes that lead to the phase " + phase.name.str(),
+                                      [&phase](OpPassManager &pm, const Options &options) {
+                                        phase.build(pm, PipelineOptions{options.optLevel, {}});
+                                      });
 }
 
 } // namespace mlc

@@ -42,7 +42,8 @@ struct PlacedWeight {
   int64_t bytes;
 };
 
-/// Places the parameters of `module` that are read in the order of their declaration; whoever writes or reads the blob asks here.
+/// Places the parameters of `module` that are read in the order of their declaration; whoever writes or reads the blob
+/// asks here.
 llvm::SmallVector<PlacedWeight> placeWeights(mlir::Operation *module);
 
 /// Replaces an op on few, small integer tensors whose elements are known one by one (constants, tensor.from_elements)

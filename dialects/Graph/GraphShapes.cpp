@@ -65,9 +65,9 @@ LogicalResult poolShape(Adaptor adaptor, SizeBuilder &sizes, Shape &shape, size_
     return failure();
   shape = sizes.shape(input);
   for (size_t i = 0; i < spatial; ++i)
-    shape[firstSpatial + i] =
-        slide(shape[firstSpatial + i], sizes.constant(adaptor.getKernel()[i]), adaptor.getStrides()[i], adaptor.getDilations()[i],
-              adaptor.getPads()[i], adaptor.getPads()[spatial + i], adaptor.getCeilMode(), sizes);
+    shape[firstSpatial + i] = slide(shape[firstSpatial + i], sizes.constant(adaptor.getKernel()[i]),
+                                    adaptor.getStrides()[i], adaptor.getDilations()[i], adaptor.getPads()[i],
+                                    adaptor.getPads()[spatial + i], adaptor.getCeilMode(), sizes);
   return success();
 }
 
@@ -274,8 +274,9 @@ LogicalResult ConvOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes
   if (!channelsLast)
     result.push_back(filter[0]);
   for (size_t i = 0; i < spatial; ++i)
-    result.push_back(slide(input[(channelsLast ? 1 : 2) + i], filter[2 + i], adaptor.getStrides()[i], adaptor.getDilations()[i],
-                           adaptor.getPads()[i], adaptor.getPads()[spatial + i], /*ceil=*/false, sizes));
+    result.push_back(slide(input[(channelsLast ? 1 : 2) + i], filter[2 + i], adaptor.getStrides()[i],
+                           adaptor.getDilations()[i], adaptor.getPads()[i], adaptor.getPads()[spatial + i],
+                           /*ceil=*/false, sizes));
   if (channelsLast)
     result.push_back(filter[0]);
   shapes.push_back(std::move(result));

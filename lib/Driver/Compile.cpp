@@ -269,8 +269,8 @@ WeightBlob Compilation::placeWeights(ModuleOp module) {
   for (graph::PlacedWeight weight : graph::placeWeights(module)) {
     std::optional<ArrayRef<char>> bytes = weights.lookup(weight.parameter.getSymName());
     if (auto pack = weight.parameter->getAttrOfType<DictionaryAttr>("kernel.pack")) {
-      auto source = SymbolTable::lookupNearestSymbolFrom<graph::ParameterOp>(
-          weight.parameter, pack.getAs<FlatSymbolRefAttr>("source"));
+      auto source = SymbolTable::lookupNearestSymbolFrom<graph::ParameterOp>(weight.parameter,
+                                                                             pack.getAs<FlatSymbolRefAttr>("source"));
       bytes = weights.keep(packWeight(*weights.lookup(source.getSymName()), cast<RankedTensorType>(source.getType()),
                                       cast<RankedTensorType>(weight.parameter.getType()), pack));
     }

@@ -71,8 +71,8 @@ bool isFreeToTranspose(Value value, unsigned depth = 0) {
          });
 }
 
-/// An op that is the same in every layout, with its operands before the transposition `permutation` of rank `rank`; fails
-/// where one has to be moved at run time. A missing leading axis has one element.
+/// An op that is the same in every layout, with its operands before the transposition `permutation` of rank `rank`;
+/// fails where one has to be moved at run time. A missing leading axis has one element.
 LogicalResult undo(RewriterBase &b, Location loc, OperandRange operands, ArrayRef<int64_t> permutation,
                    SmallVectorImpl<Value> &result) {
   int64_t rank = permutation.size();
@@ -83,8 +83,7 @@ LogicalResult undo(RewriterBase &b, Location loc, OperandRange operands, ArrayRe
       return failure();
     auto moved = operand.getDefiningOp<TransposeOp>();
     if (type.getNumElements() != 1 || !type.hasStaticShape())
-      if (!(moved && moved.getPermutation() == permutation) &&
-          !(type.hasStaticShape() && isFreeToTranspose(operand)))
+      if (!(moved && moved.getPermutation() == permutation) && !(type.hasStaticShape() && isFreeToTranspose(operand)))
         return failure();
   }
   for (Value operand : operands) {
@@ -261,7 +260,8 @@ struct AssignLayout final : mlc::impl::GraphAssignLayoutPassBase<AssignLayout> {
     if (ops.empty())
       return;
     RewritePatternSet sink(&getContext());
-    sink.add<SinkThroughElementwise, SinkThroughConcat, SinkThroughReduce, SinkThroughPad, SinkThroughSlice>(&getContext());
+    sink.add<SinkThroughElementwise, SinkThroughConcat, SinkThroughReduce, SinkThroughPad, SinkThroughSlice>(
+        &getContext());
     TransposeOp::getCanonicalizationPatterns(sink, &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(sink))))
       return signalPassFailure();

@@ -1,8 +1,9 @@
-//===- FormContractions.cpp - sums of products become one op, with what follows them -------------------------------===//
+//===- FormContractions.cpp - sums of products become one op, with what follows them
+//-------------------------------===//
 //
-// A linalg.generic whose body is `sum + lhs * rhs` becomes kernel.contract: matmuls, convolutions, einsums alike. Copies
-// that only permute axes before it move into its maps, and element-wise ops after it into its epilogue, where they cost
-// nothing: the sums are in registers. Runs before element-wise fusion, which would bury the plain bodies.
+// A linalg.generic whose body is `sum + lhs * rhs` becomes kernel.contract: matmuls, convolutions, einsums alike.
+// Copies that only permute axes before it move into its maps, and element-wise ops after it into its epilogue, where
+// they cost nothing: the sums are in registers. Runs before element-wise fusion, which would bury the plain bodies.
 //
 // Which operand is vectorised follows from the result: the loop of its last axis. It has to be a loop of one operand
 // alone; that operand becomes rhs. What has no such loop (depthwise convolutions) stays for another template.
@@ -191,8 +192,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     for (OpOperand *operand : consumer.getDpsInputOperands()) {
       if (operand == &use)
         continue;
-      AffineMap map = consumer.getMatchingIndexingMap(operand)
-                          .replaceDimsAndSymbols(axes, {}, op.getNumLoops(), 0);
+      AffineMap map = consumer.getMatchingIndexingMap(operand).replaceDimsAndSymbols(axes, {}, op.getNumLoops(), 0);
       if (map.isFunctionOfDim(vector) && !mlc::kernel::movesByOne(map, vector, op.getSizes()))
         return nullptr;
       if (!isa<RankedTensorType>(operand->get().getType()))
@@ -210,10 +210,10 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     SmallVector<Value> all(op.getExtras());
     llvm::append_range(all, extras);
     auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
-    auto fused = ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
-                                    op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0],
-                                    b.getAffineMapArrayAttr(maps), op.getParallelAttr(), op.getSizesAttr(),
-                                    DenseI64ArrayAttr(), UnitAttr());
+    auto fused =
+        ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
+                           op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0], b.getAffineMapArrayAttr(maps),
+                           op.getParallelAttr(), op.getSizesAttr(), DenseI64ArrayAttr(), UnitAttr());
     fused.getEpilogue().takeBody(op.getEpilogue());
     Block *body = &fused.getEpilogue().front();
     Operation *yield = body->getTerminator();

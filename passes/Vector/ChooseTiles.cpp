@@ -1,7 +1,7 @@
 //===- ChooseTiles.cpp - the register tile of every contraction ---------------------------------------------------===//
 //
-// On tensors, because the tile decides how weights are packed. Precondition: contractions are formed; nothing else looks
-// at their rhs afterwards.
+// On tensors, because the tile decides how weights are packed. Precondition: contractions are formed; nothing else
+// looks at their rhs afterwards.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
@@ -53,7 +53,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     for (auto [loop, kind] : llvm::enumerate(kinds))
       if (kind == LoopKind::reduction)
         reduction = ShapedType::isDynamic(sizes[loop]) || ShapedType::isDynamic(reduction) ? ShapedType::kDynamic
-                                                                                          : reduction * sizes[loop];
+                                                                                           : reduction * sizes[loop];
     auto [rows, lines] = innerRows(op, kinds);
     return {rows,
             lines,
@@ -132,8 +132,8 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       auto source = symbols->lookup<mlc::graph::ParameterOp>(weight.getParameter());
       OpBuilder before(source);
       before.setInsertionPointAfter(source);
-      auto parameter = mlc::graph::ParameterOp::create(before, source.getLoc(), (weight.getParameter() + ".packed").str(),
-                                                       type, nullptr, nullptr);
+      auto parameter = mlc::graph::ParameterOp::create(
+          before, source.getLoc(), (weight.getParameter() + ".packed").str(), type, nullptr, nullptr);
       parameter->setAttr("kernel.pack", packing);
       name = FlatSymbolRefAttr::get(symbols->insert(parameter));
     }
@@ -172,10 +172,9 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     SmallVector<AffineMap> maps{map.replaceDimsAndSymbols(renamed, {}, loops.size(), 0),
                                 b.getMultiDimIdentityMap(loops.size())};
     SmallVector<utils::IteratorType> iterators(loops.size(), utils::IteratorType::parallel);
-    Value copy = linalg::GenericOp::create(b, op.getLoc(), empty.getType(), op.getRhs(), empty, maps, iterators,
-                                           [](OpBuilder &b, Location loc, ValueRange args) {
-                                             linalg::YieldOp::create(b, loc, args[0]);
-                                           })
+    Value copy = linalg::GenericOp::create(
+                     b, op.getLoc(), empty.getType(), op.getRhs(), empty, maps, iterators,
+                     [](OpBuilder &b, Location loc, ValueRange args) { linalg::YieldOp::create(b, loc, args[0]); })
                      .getResult(0);
     op.getRhsMutable().assign(copy);
     SmallVector<AffineMap> all(op.getMaps().getAsValueRange<AffineMapAttr>());

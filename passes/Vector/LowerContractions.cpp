@@ -145,7 +145,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t bytes = op.getSumType().getIntOrFloatBitWidth() / 8;
     int64_t work = 2 * outer * lines * inner * columns * reduction;
     // The rows of a block stay in half of the second cache while the panels pass.
-    int64_t cached = std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
+    int64_t cached =
+        std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
     int64_t tasks = std::clamp<int64_t>(work / kWorkOfTask, 1, kMostTasks);
     int64_t wanted = llvm::divideCeil(tasks, outer);
     int64_t blocks = std::max<int64_t>(llvm::divideCeil(units, cached), std::min(wanted, units));
@@ -190,7 +191,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Counts counts = count(a, nest, blocks, rows, width);
     Index begin = 0, end = counts.tasks;
     // Tasks become ranges of the kernel's callers, which know the sizes by their own operands.
-    bool parallel = blocks.parallel && kernel && llvm::all_of(op.getOperands(), [](Value v) { return isa<BlockArgument>(v); });
+    bool parallel =
+        blocks.parallel && kernel && llvm::all_of(op.getOperands(), [](Value v) { return isa<BlockArgument>(v); });
     if (parallel) {
       auto index = b.getIndexType();
       unsigned first = kernel.getNumArguments();
@@ -255,9 +257,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Index size = nest.rowCount(a);
     auto tiles = [&](const Place &line, Index from, Index to) {
       Index whole = a.add(from, a.mul(a.floorDiv(a.sub(to, from), rows), rows));
-      a.forEach(from, whole, rows, [&](Index row) {
-        tile.build(nest.advanceRows(a, line, row), rows, vectors, masks);
-      });
+      a.forEach(from, whole, rows,
+                [&](Index row) { tile.build(nest.advanceRows(a, line, row), rows, vectors, masks); });
       // What is left of a static size is one body; of another, bodies of 8, 4, 2 and 1 rows.
       if (size.isConstant()) {
         int64_t rest = size.constant() % rows;
@@ -271,7 +272,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
         return;
       }
       Index at = whole;
-      for (int64_t step = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, rows - 1))); step > 0 && rows > 1; step /= 2) {
+      for (int64_t step = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, rows - 1))); step > 0 && rows > 1;
+           step /= 2) {
         Index next = a.add(at, step);
         a.ifNotLess(to, next, [&] { tile.build(nest.advanceRows(a, line, at), step, vectors, masks); });
         at = a.selectNotLess(to, next, next, at);

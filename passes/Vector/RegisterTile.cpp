@@ -100,8 +100,8 @@ SmallVector<Value> RegisterTile::step(const Place &place, int64_t rows, ArrayRef
     Index stride = nest.loops[nest.vector].strides[operand];
     for (int64_t v = 0; v < vectors; ++v)
       // Panels are padded; their last vectors can be read whole.
-      values.push_back(widen(load(operand, a.add(base, a.mul(v * lanes, stride)),
-                                  operand == 1 && op.getPacked() ? Value() : masks[v])));
+      values.push_back(widen(
+          load(operand, a.add(base, a.mul(v * lanes, stride)), operand == 1 && op.getPacked() ? Value() : masks[v])));
     return values;
   };
   SmallVector<Value> rhs = columnsOf(1, place.offsets[1]), result;
@@ -165,8 +165,8 @@ void RegisterTile::finish(const Place &place, Value sum, int64_t vector, Value m
   for (Operation &scalar : body.without_terminator()) {
     if (auto constant = dyn_cast<arith::ConstantOp>(scalar)) {
       auto type = vectorOf(constant.getType());
-      mapping.map(constant.getResult(), Value(arith::ConstantOp::create(
-                                            b, a.loc, DenseElementsAttr::get(type, constant.getValue()))));
+      mapping.map(constant.getResult(),
+                  Value(arith::ConstantOp::create(b, a.loc, DenseElementsAttr::get(type, constant.getValue()))));
       continue;
     }
     SmallVector<Value> operands;

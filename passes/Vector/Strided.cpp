@@ -119,8 +119,9 @@ Flat flatten(Arithmetic &a, Value memref) {
   Value any = arith::ConstantIndexOp::create(b, a.loc, 1);
   auto flatType = MemRefType::get({ShapedType::kDynamic}, type.getElementType(), MemRefLayoutAttrInterface(),
                                   type.getMemorySpace());
-  flat.buffer = memref::ReinterpretCastOp::create(b, a.loc, flatType, metadata.getBaseBuffer(), b.getIndexAttr(0),
-                                                  ArrayRef<OpFoldResult>{any}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+  flat.buffer =
+      memref::ReinterpretCastOp::create(b, a.loc, flatType, metadata.getBaseBuffer(), b.getIndexAttr(0),
+                                        ArrayRef<OpFoldResult>{any}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
   flat.offset = ShapedType::isDynamic(offset) ? Index(metadata.getOffset()) : Index(offset);
   for (auto [axis, stride] : llvm::enumerate(strides))
     flat.strides.push_back(ShapedType::isDynamic(stride) ? Index(metadata.getStrides()[axis]) : Index(stride));

@@ -106,7 +106,8 @@ struct Nest {
   Place advanceRows(Arithmetic &arithmetic, Place place, Index count) const;
 
   /// `place` after `count` steps of `loop`, for all operands but `skip`.
-  Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count, std::optional<unsigned> skip = {}) const;
+  Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count,
+                std::optional<unsigned> skip = {}) const;
 
 private:
   bool joins(unsigned outerLoop, unsigned innerLoop) const;

@@ -67,7 +67,8 @@ public:
   void checkIndices(mlir::Value indices, Size size);
 };
 
-/// `input` with `value` around it: `low` and `high` elements on every axis, negative ones crop; `shape` becomes its sizes.
+/// `input` with `value` around it: `low` and `high` elements on every axis, negative ones crop; `shape` becomes its
+/// sizes.
 mlir::Value surround(Lowering &lower, mlir::Value input, llvm::ArrayRef<Size> inputShape, llvm::ArrayRef<Size> low,
                      llvm::ArrayRef<Size> high, mlir::Value value, Shape &shape);
 

@@ -22,7 +22,8 @@ struct Window final {
 
   template <typename Op>
   Window(Op op, Lowering &lower, ArrayRef<Size> inputShape, unsigned firstSpatial = 2)
-      : firstSpatial(firstSpatial), kernel(op.getKernel()), strides(op.getStrides()), pads(op.getPads()), dilations(op.getDilations()) {
+      : firstSpatial(firstSpatial), kernel(op.getKernel()), strides(op.getStrides()), pads(op.getPads()),
+        dilations(op.getDilations()) {
     for (size_t i = 0; i < kernel.size(); ++i)
       limits.push_back(lower.index(inputShape[firstSpatial + i]));
   }
@@ -53,7 +54,8 @@ struct Window final {
     for (size_t i = 0; i < kernel.size(); ++i) {
       auto constant = [&](int64_t value) { return Value(arith::ConstantIndexOp::create(b, loc, value)); };
       Value start = arith::SubIOp::create(
-          b, loc, Value(arith::MulIOp::create(b, loc, indices[firstSpatial + i], constant(strides[i]))), constant(pads[i]));
+          b, loc, Value(arith::MulIOp::create(b, loc, indices[firstSpatial + i], constant(strides[i]))),
+          constant(pads[i]));
       Value low = padded ? constant(-pads[i]) : constant(0);
       Value high =
           padded ? Value(arith::AddIOp::create(b, loc, limits[i], constant(pads[kernel.size() + i]))) : limits[i];
@@ -100,7 +102,8 @@ Value poolChannelsLast(Lowering &lower, PoolOp op, Value input, ArrayRef<Size> i
   in.push_back(dim(outer - 1));
   for (int64_t i = 0; i < outer; ++i)
     out.push_back(dim(i));
-  SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, b.getContext()), AffineMap::get(loops, 0, taps, b.getContext()),
+  SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, b.getContext()),
+                              AffineMap::get(loops, 0, taps, b.getContext()),
                               AffineMap::get(loops, 0, out, b.getContext())};
   SmallVector<utils::IteratorType> iterators(outer, utils::IteratorType::parallel);
   iterators.append(spatial, utils::IteratorType::reduction);
@@ -129,21 +132,20 @@ struct LowerPool final : GraphPattern<PoolOp> {
     auto plain = [&] {
       Value init = lower.filled(type.clone(compute), shape, neutral(rewriter, op.getLoc(), kind, element));
       return lower.reduce(init, window.sizes(lower),
-                                [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
-                                  auto [from, inside] = window.place(b, loc, indices);
-                                  auto branch = scf::IfOp::create(
-                                      b, loc, inside,
-                                      [&, from = from](OpBuilder &b, Location loc) {
-                                        Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
-                                        scf::YieldOp::create(b, loc, combine(b, loc, kind, old, value, isUnsigned));
-                                      },
-                                      [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, old); });
-                                  return branch.getResult(0);
-                                });
+                          [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
+                            auto [from, inside] = window.place(b, loc, indices);
+                            auto branch = scf::IfOp::create(
+                                b, loc, inside,
+                                [&, from = from](OpBuilder &b, Location loc) {
+                                  Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+                                  scf::YieldOp::create(b, loc, combine(b, loc, kind, old, value, isUnsigned));
+                                },
+                                [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, old); });
+                            return branch.getResult(0);
+                          });
     };
-    Value result = op.getChannelsLast()
-                       ? poolChannelsLast(lower, op, input, shapeOf(op.getInput()), type, shape, kind)
-                       : plain();
+    Value result =
+        op.getChannelsLast() ? poolChannelsLast(lower, op, input, shapeOf(op.getInput()), type, shape, kind) : plain();
     if (op.getKind() != PoolKind::average && compute == type.getElementType()) {
       rewriter.replaceOp(op, result);
       return success();
