@@ -144,7 +144,10 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t rowsOfUnit = nest.lines.empty() ? rows : inner;
     int64_t bytes = op.getSumType().getIntOrFloatBitWidth() / 8;
     int64_t work = 2 * outer * lines * inner * columns * reduction;
-    // The rows of a block stay in half of the second cache while the panels pass.
+    // The rows of a block stay in half of the second cache while the panels pass; each panel of a depthwise window reads
+    // other channels of the same lines.
+    if (op.getLhsMap().isFunctionOfDim(nest.vector))
+      reduction = 2 * columns;
     int64_t cached =
         std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
     int64_t tasks = std::clamp<int64_t>(work / kWorkOfTask, 1, kMostTasks);

@@ -19,6 +19,9 @@ namespace {
 /// Instructions of an epilogue that are worth a loop over rows.
 constexpr int64_t kLargeEpilogue = 160;
 
+/// The largest window that is unrolled.
+constexpr int64_t kUnrolledWindow = 64;
+
 /// What an op of an epilogue costs in instructions: elementary functions are polynomials.
 int64_t weightOf(Operation &op) { return isa_and_present<math::MathDialect>(op.getDialect()) ? 24 : 1; }
 
@@ -129,6 +132,19 @@ void RegisterTile::reduce(const Place &place, ArrayRef<unsigned> loops, int64_t 
   }
   OpBuilder &b = a.b;
   const Loop &loop = nest.loops[loops.front()];
+  // Depthwise windows are unrolled: rows next to each other then share their loads.
+  int64_t window = 1;
+  for (unsigned inner : loops)
+    window = nest.loops[inner].size.isConstant() ? window * nest.loops[inner].size.constant() : kUnrolledWindow + 1;
+  if (op.getLhsMap().isFunctionOfDim(nest.vector) && window <= kUnrolledWindow) {
+    for (int64_t i = 0; i < loop.size.constant(); ++i) {
+      Place there = place;
+      for (unsigned operand : {0u, 1u})
+        there.offsets[operand] = a.add(there.offsets[operand], a.mul(i, loop.strides[operand]));
+      reduce(there, loops.drop_front(), rows, masks, sums);
+    }
+    return;
+  }
   auto built = scf::ForOp::create(b, a.loc, a.value(0), a.value(loop.size), a.value(1), sums);
   {
     OpBuilder::InsertionGuard guard(b);
