@@ -139,8 +139,21 @@ Value surround(Lowering &lower, Value input, ArrayRef<Size> inputShape, ArrayRef
     input = tensor::ExtractSliceOp::create(lower.b, lower.loc, input, mixed(from), mixed(kept), steps);
   if (!grows)
     return input;
-  Value filled = lower.filled(type.clone(getStaticSizes(shape)), shape, value);
-  return tensor::InsertSliceOp::create(lower.b, lower.loc, input, filled, mixed(to), mixed(kept), steps);
+  // Only what lies around is filled: a slab below and one above on every axis that grows.
+  Value result = lower.empty(type.clone(getStaticSizes(shape)), shape);
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    for (bool isAbove : {false, true}) {
+      Size extent = isAbove ? sizes.max(high[axis], zero) : to[axis];
+      if (getConstant(extent) == 0)
+        continue;
+      Shape offsets(shape.size(), zero), extents(shape);
+      offsets[axis] = isAbove ? sizes.add(to[axis], kept[axis]) : zero;
+      extents[axis] = extent;
+      Value slab = tensor::ExtractSliceOp::create(lower.b, lower.loc, result, mixed(offsets), mixed(extents), steps);
+      slab = linalg::FillOp::create(lower.b, lower.loc, value, slab).getResult(0);
+      result = tensor::InsertSliceOp::create(lower.b, lower.loc, slab, result, mixed(offsets), mixed(extents), steps);
+    }
+  return tensor::InsertSliceOp::create(lower.b, lower.loc, input, result, mixed(to), mixed(kept), steps);
 }
 
 void Lowering::check(Value condition, Twine message) {
