@@ -28,9 +28,11 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
   pm.addPass(createCSEPass());           // equal subgraphs once
   if (options.optLevel > 0) {
-    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass()); // convolutions with the channels last
+    pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass()); // normalizations move into filters
+    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());  // convolutions run with the channels last
     pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
+    pm.addPass(createGraphFoldWeightsPass()); // what is made of weights alone becomes a weight
+    pm.addPass(createCSEPass());              // also of weights that are read twice
   }
   pm.addPass(createSymbolDCEPass()); // weights that no node reads
 }
@@ -67,8 +69,10 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
 
 void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createBufferBindEntryPass()); // arguments and results become the frame
-  if (options.optLevel > 0)
+  if (options.optLevel > 0) {
+    pm.addNestedPass<func::FuncOp>(createBufferUnshareDestinationsPass()); // what CSE made one
     pm.addPass(bufferization::createEmptyTensorEliminationPass()); // results are computed where they are wanted
+  }
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.allowReturnAllocsFromLoops = true;
   bufferize.copyBeforeWrite = false;

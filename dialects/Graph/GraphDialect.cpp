@@ -123,23 +123,62 @@ SmallVector<OpFoldResult> SliceOp::getMixedSteps() {
 SmallVector<OpFoldResult> PadOp::getMixedLow() { return getMixedValues(getStaticLow(), getLow(), getContext()); }
 SmallVector<OpFoldResult> PadOp::getMixedHigh() { return getMixedValues(getStaticHigh(), getHigh(), getContext()); }
 
+//===----------------------------------------------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------------------------------------------===//
+
+bool mlc::graph::isEvaluable(Operation *op) {
+  auto isStatic = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.hasStaticShape();
+  };
+  if (!llvm::all_of(op->getOperandTypes(), isStatic) || !llvm::all_of(op->getResultTypes(), isStatic))
+    return false;
+  if (auto constant = dyn_cast<ConstantOp>(op))
+    return isa<DenseElementsAttr>(constant.getValue());
+  if (auto pad = dyn_cast<PadOp>(op))
+    return pad.getMode() == PadMode::constant;
+  if (isa<AddOp, SubOp, MulOp, DivOp, MaxOp, MinOp, PowOp>(op))
+    return true;
+  return isa<WeightOp, AbsOp, NegOp, SqrtOp, ExpOp, CastOp, TransposeOp, ReshapeOp, ExpandOp, SliceOp,
+             ConcatOp>(op);
+}
+
+int64_t mlc::graph::getByteSize(RankedTensorType type) {
+  return type.getNumElements() * std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+}
+
+/// The names of the parameters that are read: what only other weights are made of is not there at run time.
+static llvm::DenseSet<StringAttr> collectReads(Operation *module, bool withBodies) {
+  llvm::DenseSet<StringAttr> read;
+  module->walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (auto name = op->getAttrOfType<FlatSymbolRefAttr>("parameter"))
+      read.insert(name.getAttr());
+    return isa<ParameterOp>(op) && !withBodies ? WalkResult::skip() : WalkResult::advance();
+  });
+  return read;
+}
+
 SmallVector<PlacedWeight> mlc::graph::placeWeights(Operation *module) {
   SmallVector<PlacedWeight> weights;
   int64_t next = 0;
-  // What only other weights are made of is not there at run time.
-  llvm::DenseSet<StringAttr> read;
-  module->walk([&](Operation *op) {
-    if (auto name = op->getAttrOfType<FlatSymbolRefAttr>("parameter"))
-      read.insert(name.getAttr());
-  });
+  llvm::DenseSet<StringAttr> read = collectReads(module, /*withBodies=*/false);
   for (auto parameter : module->getRegion(0).getOps<ParameterOp>()) {
     if (!read.contains(parameter.getSymNameAttr()))
       continue;
-    auto type = cast<RankedTensorType>(parameter.getType());
-    int64_t bytes = type.getNumElements() * std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+    int64_t bytes = getByteSize(cast<RankedTensorType>(parameter.getType()));
     next = llvm::alignTo(next, 64);
     weights.push_back({parameter, next, bytes});
     next += bytes;
   }
   return weights;
+}
+
+SmallVector<ParameterOp> mlc::graph::getStoredParameters(Operation *module) {
+  llvm::DenseSet<StringAttr> read = collectReads(module, /*withBodies=*/true);
+  SmallVector<ParameterOp> stored;
+  for (auto parameter : module->getRegion(0).getOps<ParameterOp>())
+    if (parameter.getBody().empty() && read.contains(parameter.getSymNameAttr()))
+      stored.push_back(parameter);
+  return stored;
 }

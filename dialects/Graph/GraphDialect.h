@@ -34,6 +34,12 @@ mlir::Type getStorageType(mlir::Type element);
 /// A rank-0 constant of a numeric element type; integers truncate `value`.
 mlir::Value buildScalarConstant(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type element, double value);
 
+/// Whether `op` may stand in the body of a parameter: lib/Support/WeightEvaluation.cpp computes it, on static shapes.
+bool isEvaluable(mlir::Operation *op);
+
+/// The bytes that a dense tensor takes; a boolean takes one.
+int64_t getByteSize(mlir::RankedTensorType type);
+
 /// A weight at its place in the blob that a compiled model reads.
 struct PlacedWeight {
   ParameterOp parameter;
@@ -45,6 +51,9 @@ struct PlacedWeight {
 /// Places the parameters of `module` that are read in the order of their declaration; whoever writes or reads the blob
 /// asks here.
 llvm::SmallVector<PlacedWeight> placeWeights(mlir::Operation *module);
+
+/// The parameters that are read, also by the bodies of others, and are not computed from others themselves.
+llvm::SmallVector<ParameterOp> getStoredParameters(mlir::Operation *module);
 
 /// Replaces an op on few, small integer tensors whose elements are known one by one (constants, tensor.from_elements)
 /// by scalar arithmetic and one tensor.from_elements, so that shape computations fold away. Fails when it does not

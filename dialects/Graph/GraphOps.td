@@ -116,26 +116,44 @@ def ConstantOp : Op<Graph_Dialect, "constant", [Pure, ConstantLike, AllTypesMatc
   let hasFolder = 1;
 }
 
-def ParameterOp : Op<Graph_Dialect, "parameter", [Symbol]> {
+def ParameterOp : Op<Graph_Dialect, "parameter", [Symbol, IsolatedFromAbove, SingleBlock, NoRegionArguments]> {
   let summary = "declares a weight of the model";
   let description = [{
     Names a tensor whose bytes are outside of the IR, dense and row-major: in `file` from byte `offset` on, where they
     are stored as they are needed, otherwise with the importer (no `file`), and then the IR alone cannot be compiled.
+    With a body the bytes are computed at compile time from other weights; nothing of the body runs with the model.
 
-    Constraints: (C1) the type has a static shape.
+    Constraints: (C1) the type has a static shape; (C2) a body ends with a `graph.yield` of the type, whose sign may
+    differ; (C3) its other ops are those that a compiler can evaluate.
 
     Example: `graph.parameter @w : tensor<64x3x7x7xf32> {file = "resnet50.onnx", offset = 4096 : i64}`
+
+    ```
+    graph.parameter @t : tensor<3x2xf32> = {
+      %0 = graph.weight @w : tensor<2x3xf32>
+      %1 = graph.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<3x2xf32>
+      graph.yield %1 : tensor<3x2xf32>
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Graph_Tensor>:$type, OptionalAttr<StrAttr>:$file,
                        OptionalAttr<I64Attr>:$offset);
-  let assemblyFormat = "$sym_name `:` $type attr-dict";
+  let regions = (region AnyRegion:$body);
+  let assemblyFormat = "$sym_name `:` $type attr-dict (`=` $body^)?";
   let hasVerifier = 1;
+}
+
+def YieldOp : Op<Graph_Dialect, "yield", [Pure, Terminator, HasParent<"ParameterOp">]> {
+  let summary = "gives a parameter its value";
+  let arguments = (ins Graph_Tensor:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
 def WeightOp : Op<Graph_Dialect, "weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "reads a weight of the model";
   let description = [{
-    Constraints: (C1) `parameter` names a `graph.parameter`; (C2) of the result's type.
+    Constraints: (C1) `parameter` names a `graph.parameter`; (C2) of the result's type, whose sign may differ in the body
+    of another parameter.
 
     Example: `%0 = graph.weight @w : tensor<64x3x7x7xf32>`
   }];

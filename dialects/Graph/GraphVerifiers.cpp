@@ -98,17 +98,35 @@ template <typename Op> LogicalResult verifyWindow(Op op) {
 
 } // namespace
 
+/// Whether the types are the same but for the sign of integers: it goes away below the graph dialect.
+static bool haveSameStorage(Type a, Type b) {
+  auto shaped = cast<RankedTensorType>(a);
+  return shaped.clone(getStorageType(shaped.getElementType())) ==
+         cast<RankedTensorType>(b).clone(getStorageType(getElementTypeOrSelf(b)));
+}
+
 LogicalResult ParameterOp::verify() {
-  if (cast<RankedTensorType>(getType()).hasStaticShape()) // (C1)
+  if (!cast<RankedTensorType>(getType()).hasStaticShape()) // (C1)
+    return emitOpError("expected a static shape, but got ") << getType();
+  if (getBody().empty())
     return success();
-  return emitOpError("expected a static shape, but got ") << getType();
+  auto yield = dyn_cast<YieldOp>(getBody().front().back());
+  if (!yield) // (C2)
+    return emitOpError("requires a graph.yield at the end of its body");
+  if (Type type = yield.getValue().getType(); !haveSameStorage(type, getType())) // (C2)
+    return yield.emitOpError("expected a value of type ") << getType() << ", but got " << type;
+  for (Operation &op : getBody().front().without_terminator())
+    if (!isEvaluable(&op)) // (C3)
+      return op.emitOpError("cannot be evaluated at compile time");
+  return success();
 }
 
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto parameter = symbols.lookupNearestSymbolFrom<ParameterOp>(*this, getParameterAttr());
   if (!parameter) // (C1)
     return emitOpError("requires a graph.parameter named ") << getParameterAttr();
-  if (parameter.getType() != getType()) // (C2)
+  bool isEvaluated = isa<ParameterOp>((*this)->getParentOp());
+  if (isEvaluated ? !haveSameStorage(parameter.getType(), getType()) : parameter.getType() != getType()) // (C2)
     return emitOpError("expected type ") << parameter.getType() << ", but got " << getType();
   return success();
 }

@@ -11,7 +11,7 @@
 #include "lib/Driver/Report.h"
 #include "lib/Export/Header/HeaderExport.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
-#include "lib/Support/PackWeight.h"
+#include "lib/Support/WeightEvaluation.h"
 #include "lib/Target/Cpu/CpuTarget.h"
 #include "lib/Target/Cpu/ObjectCache.h"
 #include "passes/Pipelines.h"
@@ -195,18 +195,18 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(file->getBuffer(), config, options.input);
     if (!module)
       return nullptr;
-    for (graph::PlacedWeight weight : graph::placeWeights(*module)) {
-      graph::ParameterOp parameter = weight.parameter;
+    for (graph::ParameterOp parameter : graph::getStoredParameters(*module)) {
+      uint64_t bytes = graph::getByteSize(cast<RankedTensorType>(parameter.getType()));
       std::string name = parameter.getSymName().str(), reason;
       if (!parameter.getFile() || !parameter.getOffset()) {
         reason = "does not say in which file it is; compile the model that this was printed from";
       } else if (llvm::Expected<ArrayRef<char>> file = weights.mapFile(*parameter.getFile()); !file) {
         reason = "cannot be read: " + llvm::toString(file.takeError());
       } else if (uint64_t offset = *parameter.getOffset();
-                 offset > file->size() || static_cast<uint64_t>(weight.bytes) > file->size() - offset) {
+                 offset > file->size() || bytes > file->size() - offset) {
         reason = "ends behind the end of '" + parameter.getFile()->str() + "'";
       } else {
-        weights.define(name, file->slice(offset, weight.bytes));
+        weights.define(name, file->slice(offset, bytes));
         continue;
       }
       std::cerr << "mlc-opt: " << options.input << ": the weight '" << name << "' " << reason << "\n";
@@ -267,15 +267,11 @@ bool Compilation::runPhase(const Phase &phase, Variant &variant) {
 WeightBlob Compilation::placeWeights(ModuleOp module) {
   WeightBlob result;
   for (graph::PlacedWeight weight : graph::placeWeights(module)) {
-    std::optional<ArrayRef<char>> bytes = weights.lookup(weight.parameter.getSymName());
-    if (auto pack = weight.parameter->getAttrOfType<DictionaryAttr>("kernel.pack")) {
-      auto source = SymbolTable::lookupNearestSymbolFrom<graph::ParameterOp>(weight.parameter,
-                                                                             pack.getAs<FlatSymbolRefAttr>("source"));
-      bytes = weights.keep(packWeight(*weights.lookup(source.getSymName()), cast<RankedTensorType>(source.getType()),
-                                      cast<RankedTensorType>(weight.parameter.getType()), pack));
-    }
-    assert(bytes && static_cast<int64_t>(bytes->size()) == weight.bytes && "importers define every weight");
-    result.segments.push_back({static_cast<uint64_t>(weight.offset), *bytes});
+    WeightBytes bytes = evaluateWeight(weight.parameter, weights);
+    assert(static_cast<int64_t>(bytes.bytes.size()) == weight.bytes && "a weight has the bytes of its type");
+    if (bytes.owner)
+      weights.keepAlive(bytes.owner);
+    result.segments.push_back({static_cast<uint64_t>(weight.offset), bytes.bytes});
     result.bytes = weight.offset + weight.bytes;
   }
   return result;
@@ -523,6 +519,8 @@ ExitCode Compilation::run() {
         variant.module = variants[0].module->clone();
     }
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
+      if (phase.name == "buffer") // which binds the weights, and forgets how they are computed
+        variant.blob = placeWeights(*variant.module);
       if (!runPhase(phase, variant))
         return exitBug;
       if (!dump(phase.name.str() + (isShared ? "" : variant.suffix), *variant.module))
@@ -530,7 +528,6 @@ ExitCode Compilation::run() {
       if (phase.name == "buffer") {
         func::FuncOp entry = findEntry(*variant.module);
         variant.entry.arenaBytes = entry->getAttrOfType<IntegerAttr>("rt.arena_bytes").getInt();
-        variant.blob = placeWeights(*variant.module);
       }
     }
     if (phase.name == "linalg")

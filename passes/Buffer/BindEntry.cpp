@@ -84,6 +84,11 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
       op.replaceAllUsesWith(weight);
       op.erase();
     });
+    // How weights are computed was the driver's business; from here on they are bytes.
+    for (auto parameter : getOperation().getOps<mlc::graph::ParameterOp>()) {
+      parameter.getBody().dropAllReferences();
+      parameter.getBody().getBlocks().clear();
+    }
     entry->setAttr("rt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(total));
   }
 

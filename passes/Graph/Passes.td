@@ -1,8 +1,39 @@
-//===- Passes.td - on the graph, before anything is lowered ------------------------------------*- tablegen -*----===//
+//===- Passes.td - on graph ops, before there are loops ----------------------------------------*- tablegen -*----===//
 #ifndef MLC_PASSES_GRAPH_PASSES_TD
 #define MLC_PASSES_GRAPH_PASSES_TD
 
 include "mlir/Pass/PassBase.td"
+
+def GraphFoldBatchNormPass : Pass<"graph-fold-batch-norm", "::mlir::func::FuncOp"> {
+  let summary = "Makes batch normalizations by known statistics part of the convolutions before them";
+  let description = [{
+    With s = scale / sqrt(variance + epsilon) and t = bias - mean * s, a normalization is x * s + t; a factor for each
+    channel of a convolution with a known filter is one for its filter, and for the bias between the two.
+
+    ```
+    batch_norm(conv(x, w) + b, scale, bias, mean, variance)      =>      conv(x, w * s) + (b * s + t)
+    ```
+
+    What is computed of weights alone stands in the function afterwards: `graph-fold-weights` takes it away.
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect"];
+  let statistics = [Statistic<"numExpanded", "batch-norms", "normalizations that became a factor and a term">,
+                    Statistic<"numScaled", "scaled-filters", "factors that moved into a filter">];
+}
+
+def GraphFoldWeightsPass : Pass<"graph-fold-weights", "::mlir::ModuleOp"> {
+  let summary = "Computes at compile time what depends on weights alone";
+  let description = [{
+    The largest subgraphs whose leaves are weights and constants become the bodies of parameters, if their results are
+    static and take at most twice the memory of the weights that they are computed from.
+
+    ```
+    %0 = graph.weight @w, %1 = graph.transpose %0      =>      %1 = graph.weight @w.folded
+    ```
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect"];
+  let statistics = [Statistic<"numFolded", "folded-values", "values that became parameters">];
+}
 
 def GraphAssignLayoutPass : Pass<"graph-assign-layout", "::mlir::func::FuncOp"> {
   let summary = "Runs convolutions and pools with the channels last";

@@ -149,7 +149,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
           break;
         AffineMap from = copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)),
                   to = copy.getMatchingIndexingMap(copy.getDpsInitOperand(0));
-        if (!to.isIdentity())
+        if (!to.isIdentity() || !from.isPermutation())
           break;
         AffineMap composed = from.compose(maps[i]);
         bool isWeight = copy.getInputs()[0].getDefiningOp<mlc::graph::WeightOp>() != nullptr;

@@ -25,7 +25,7 @@ def generate():
     for name, td in (("graph", "dialects/Graph/GraphOps.td"), ("rt", "dialects/Rt/RtDialect.td")):
         parts.append(tablegen("-gen-dialect-doc", f"-dialect={name}", td))
     parts += ["# Passes", ""]
-    for stage in ("Conversion", "Linalg", "Buffer"):
+    for stage in ("Conversion", "Graph", "Linalg", "Buffer"):
         parts += [f"## {stage}", "", tablegen("-gen-pass-doc", f"passes/{stage}/Passes.td")]
     return "\n".join(parts)
 

@@ -43,15 +43,6 @@ struct ConvertTypes final : ConversionPattern {
   }
 };
 
-struct ConvertParameter final : OpConversionPattern<ParameterOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(ParameterOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    Type type = getTypeConverter()->convertType(op.getType());
-    rewriter.modifyOpInPlace(op, [&] { op.setTypeAttr(TypeAttr::get(type)); });
-    return success();
-  }
-};
-
 struct ConvertWeight final : OpConversionPattern<WeightOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(WeightOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
@@ -73,7 +64,11 @@ struct ConvertGraphToLinalg final : mlc::impl::ConvertGraphToLinalgPassBase<Conv
     ConversionTarget target(*context);
     target.markUnknownOpDynamicallyLegal([&](Operation *op) { return converter.isLegal(op); });
     target.addIllegalDialect<GraphDialect>();
-    target.addDynamicallyLegalOp<ParameterOp>([&](ParameterOp op) { return converter.isLegal(op.getType()); });
+    // What is computed at compile time stays as it is, in its own types.
+    for (auto parameter : module.getOps<ParameterOp>())
+      parameter.setTypeAttr(TypeAttr::get(converter.convertType(parameter.getType())));
+    target.addLegalOp<ParameterOp>();
+    target.markOpRecursivelyLegal<ParameterOp>();
     target.addDynamicallyLegalOp<WeightOp>([&](WeightOp op) { return converter.isLegal(op.getType()); });
     target.addDynamicallyLegalOp<func::FuncOp>([&](func::FuncOp op) {
       return converter.isSignatureLegal(op.getFunctionType()) && converter.isLegal(&op.getBody());
@@ -87,7 +82,7 @@ struct ConvertGraphToLinalg final : mlc::impl::ConvertGraphToLinalgPassBase<Conv
     populateReductionLowerings(patterns, converter, shapes);
     populateScanLowerings(patterns, converter, shapes);
     populateResizeLowering(patterns, converter, shapes);
-    patterns.add<ConvertTypes, ConvertParameter, ConvertWeight>(converter, context);
+    patterns.add<ConvertTypes, ConvertWeight>(converter, context);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, converter);
     populateReturnOpTypeConversionPattern(patterns, converter);
     populateCallOpTypeConversionPattern(patterns, converter);

@@ -280,7 +280,12 @@ ResolvedShapes resolveShapes(Operation *root) {
     }
   };
   SmallVector<Operation *> ops;
-  root->walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+  root->walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isa<ParameterOp>(op)) // computed at compile time
+      return WalkResult::skip();
+    ops.push_back(op);
+    return WalkResult::advance();
+  });
   for (Operation *op : ops) {
     OpBuilder builder(op);
     // A size that is known already is the same value everywhere.

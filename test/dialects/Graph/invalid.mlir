@@ -85,6 +85,30 @@ graph.parameter @w : tensor<?xf32>
 
 // -----
 
+// expected-error @+1 {{requires a graph.yield at the end of its body}}
+graph.parameter @parameter_c2_yield : tensor<2xf32> = {
+  %0 = graph.constant dense<1.0> : tensor<2xf32>
+}
+
+// -----
+
+graph.parameter @parameter_c2_type : tensor<3xf32> = {
+  %0 = graph.constant dense<1.0> : tensor<2xf32>
+  // expected-error @+1 {{expected a value of type 'tensor<3xf32>', but got 'tensor<2xf32>'}}
+  graph.yield %0 : tensor<2xf32>
+}
+
+// -----
+
+graph.parameter @parameter_c3_op : tensor<2xf32> = {
+  %0 = graph.constant dense<1.0> : tensor<2xf32>
+  // expected-error @+1 {{cannot be evaluated at compile time}}
+  %1 = graph.erf %0 : (tensor<2xf32>) -> tensor<2xf32>
+  graph.yield %1 : tensor<2xf32>
+}
+
+// -----
+
 func.func @weight_c1_symbol() {
   // expected-error @+1 {{requires a graph.parameter named @w}}
   %0 = graph.weight @w : tensor<2xf32>

@@ -2,6 +2,13 @@
 
 graph.parameter @w : tensor<3x4xf32> {file = "model.onnx", offset = 64 : i64}
 // CHECK: graph.parameter @w : tensor<3x4xf32>
+graph.parameter @t : tensor<4x3xf32> = {
+  %0 = graph.weight @w : tensor<3x4xf32>
+  %1 = graph.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<3x4xf32>) -> tensor<4x3xf32>
+  graph.yield %1 : tensor<4x3xf32>
+}
+// CHECK: graph.parameter @t : tensor<4x3xf32> = {
+// CHECK: graph.yield %{{.*}} : tensor<4x3xf32>
 
 // CHECK-LABEL: @sources
 func.func @sources(%n: index) -> (tensor<3x4xf32>, tensor<2xi64>, tensor<?x4xi64>) {

@@ -1,9 +1,16 @@
 // RUN: mlc-opt %s --buffer-bind-entry --split-input-file --verify-diagnostics | FileCheck %s
 
 graph.parameter @w0 : tensor<3xf32>
+/// How a weight is computed is forgotten.
+// CHECK: graph.parameter @w1 : tensor<2xf32>{{$}}
+graph.parameter @w1 : tensor<2xf32> = {
+  %0 = graph.weight @w2 : tensor<3xf32>
+  %1 = graph.slice %0 offsets [1] sizes [2] steps [1] : tensor<3xf32> -> tensor<2xf32>
+  graph.yield %1 : tensor<2xf32>
+}
 // Nothing reads this one, so it has no place.
 graph.parameter @unread : tensor<7xf32>
-graph.parameter @w1 : tensor<2xf32>
+graph.parameter @w2 : tensor<3xf32>
 // CHECK-LABEL: func.func @entry
 // CHECK-SAME: (%[[FRAME:.*]]: !rt.frame) attributes {rt.weights_bytes = 72 : i64}
 func.func @entry(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<2xf32>, tensor<3xf32>) {

@@ -73,3 +73,23 @@ func.func @constant_not_dense() -> tensor<4xf32> {
   %0 = graph.constant sparse<[[0]], [1.0]> : tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+/// What is computed at compile time stays as it is; only the declared type loses its sign.
+// CHECK: graph.parameter @u : tensor<4xi8>
+// CHECK: graph.parameter @twice : tensor<4xi8> = {
+// CHECK: graph.weight @u : tensor<4xui8>
+// CHECK: graph.add {{.*}} -> tensor<4xui8>
+graph.parameter @u : tensor<4xui8>
+graph.parameter @twice : tensor<4xui8> = {
+  %0 = graph.weight @u : tensor<4xui8>
+  %1 = graph.add %0, %0 : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
+  graph.yield %1 : tensor<4xui8>
+}
+// CHECK-LABEL: @computed_weight
+func.func @computed_weight() -> tensor<4xui8> {
+  // CHECK: graph.weight @twice : tensor<4xi8>
+  %0 = graph.weight @twice : tensor<4xui8>
+  return %0 : tensor<4xui8>
+}
