@@ -28,11 +28,13 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
   pm.addPass(createCSEPass());           // equal subgraphs once
   if (options.optLevel > 0) {
-    pm.nest<func::FuncOp>().addPass(createGraphFoldBatchNormPass()); // normalizations move into filters
-    pm.addPass(createGraphFoldWeightsPass());                        // what is made of weights alone becomes a weight
-    pm.addPass(createCSEPass());                                     // also of weights that are read twice
+    pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass()); // normalizations move into filters
+    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());  // convolutions run with the channels last
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createGraphFoldWeightsPass()); // what is made of weights alone becomes a weight
+    pm.addPass(createCSEPass());              // also of weights that are read twice
   }
-  pm.addPass(createSymbolDCEPass());     // weights that no node reads
+  pm.addPass(createSymbolDCEPass()); // weights that no node reads
 }
 
 // Training and compression have no passes yet; an inference model passes through as it is.
@@ -60,14 +62,17 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
   tiles.vectorRegisters = options.target.vectorRegisters;
   pm.addPass(createVectorChooseTilesPass(tiles)); // a register tile each; weights in panels of its width
   OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createLinalgInterchangeLoopsPass());    // so that LLVM vectorises the inner loop of the rest
+  function.addPass(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop of the rest,
+  function.addPass(createLinalgReassociateSumsPass());  // sums along it included
   function.addPass(createCanonicalizerPass());
 }
 
 void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createBufferBindEntryPass()); // arguments and results become the frame
-  if (options.optLevel > 0)
+  if (options.optLevel > 0) {
+    pm.addNestedPass<func::FuncOp>(createBufferUnshareDestinationsPass()); // what CSE made one
     pm.addPass(bufferization::createEmptyTensorEliminationPass()); // results are computed where they are wanted
+  }
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.allowReturnAllocsFromLoops = true;
   bufferize.copyBeforeWrite = false;
@@ -95,7 +100,7 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   function.addPass(createConvertLinalgToLoopsPass());
   if (options.optLevel > 0)
     function.addPass(createVectorApproximateMathPass()); // exp, tanh and the like as polynomials
-  pm.addPass(memref::createFoldMemRefAliasOpsPass()); // accesses of views become accesses of their buffers
+  pm.addPass(memref::createFoldMemRefAliasOpsPass());    // accesses of views become accesses of their buffers
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());
@@ -107,8 +112,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand)); // rounding divisions, bf16 without hardware
   if (options.optLevel > 0)
-    pm.addPass(createConvertMathToLLVMPass());         // instructions, where there are
-  pm.addPass(createConvertMathToLibmPass());           // what LLVM has no intrinsic for
+    pm.addPass(createConvertMathToLLVMPass()); // instructions, where there are
+  pm.addPass(createConvertMathToLibmPass());   // what LLVM has no intrinsic for
   pm.addPass(createConvertRtToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
@@ -133,9 +138,11 @@ void registerPassesAndPipelines() {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
   };
   for (const Phase &phase : getPhases())
-    PassPipelineRegistration<Options>(
-        "phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
-        [&phase](OpPassManager &pm, const Options &options) { phase.build(pm, PipelineOptions{options.optLevel, {}}); });
+    PassPipelineRegistration<Options>("phase-" + phase.name.str(),
+                                      "the passes that lead to the phase " + phase.name.str(),
+                                      [&phase](OpPassManager &pm, const Options &options) {
+                                        phase.build(pm, PipelineOptions{options.optLevel, {}});
+                                      });
 }
 
 } // namespace mlc

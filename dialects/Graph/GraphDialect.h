@@ -48,7 +48,8 @@ struct PlacedWeight {
   int64_t bytes;
 };
 
-/// Places the parameters of `module` that are read in the order of their declaration; whoever writes or reads the blob asks here.
+/// Places the parameters of `module` that are read in the order of their declaration; whoever writes or reads the blob
+/// asks here.
 llvm::SmallVector<PlacedWeight> placeWeights(mlir::Operation *module);
 
 /// The parameters that are read, also by the bodies of others, and are not computed from others themselves.

@@ -487,13 +487,15 @@ def ConvOp : Graph_Op<"conv", [SameOperandsAndResultElementType]> {
   let summary = "convolves";
   let description = [{
     `input[N, C, x…]` with `filter[F, C / groups, k…]` gives `[N, F, y…]`, as a cross-correlation with zero padding. `pads`
-    has the amounts below each axis, then those above; they may be negative. Any number of spatial axes.
+    has the amounts below each axis, then those above; they may be negative. Any number of spatial axes. With `channels_last`
+    input and result are `[N, x…, C]` and `[N, y…, F]`; the filter stays.
 
     Constraints: (C1) ranks agree and are at least 3; (C2) attributes have one entry a spatial axis, `pads` two; (C3)
     strides, dilations and `groups` are positive; (C4) channels fit: C is `groups` times the filter's, F a multiple of `groups`.
   }];
   let arguments = (ins Graph_NumberTensor:$input, Graph_NumberTensor:$filter, DenseI64ArrayAttr:$strides,
-                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, DefaultValuedAttr<I64Attr, "1">:$groups);
+                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, DefaultValuedAttr<I64Attr, "1">:$groups,
+                       UnitAttr:$channels_last);
   let results = (outs Graph_NumberTensor:$result);
   let hasVerifier = 1;
 }
@@ -525,13 +527,15 @@ def PoolOp : Graph_WindowOp<"pool"> {
   let description = [{
     `input[N, C, x…]` gives `[N, C, y…]`. Windows reach over the padding, which counts as nothing: the maximum ignores it,
     the sum adds nothing, the average divides by the elements inside the input, or with `count_include_pad` by those inside
-    input and padding. With `ceil_mode` y rounds up, but no window starts in the padding above.
+    input and padding. With `ceil_mode` y rounds up, but no window starts in the padding above. With `channels_last` input and
+    result are `[N, x…, C]` and `[N, y…, C]`.
 
     Constraints: (C1) the rank is at least 3; (C2) attributes have one entry a spatial axis, `pads` two; (C3) kernel,
     strides and dilations are positive, pads are not negative.
   }];
   let arguments = (ins Graph_PoolKind:$kind, Graph_NumberTensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
-                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, UnitAttr:$ceil_mode, UnitAttr:$count_include_pad);
+                       DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, UnitAttr:$ceil_mode, UnitAttr:$count_include_pad,
+                       UnitAttr:$channels_last);
   let results = (outs Graph_NumberTensor:$result);
   let assemblyFormat = "$kind operands attr-dict `:` functional-type(operands, results)";
 }

@@ -56,7 +56,8 @@ Size slide(Size input, Size kernel, int64_t stride, int64_t dilation, int64_t lo
   return sizes.max(sizes.min(count, limit), sizes.constant(0));
 }
 
-template <typename Adaptor> LogicalResult poolShape(Adaptor adaptor, SizeBuilder &sizes, Shape &shape) {
+template <typename Adaptor>
+LogicalResult poolShape(Adaptor adaptor, SizeBuilder &sizes, Shape &shape, size_t firstSpatial = 2) {
   Value input = adaptor.getInput();
   size_t spatial = rankOf(input) - 2;
   if (rankOf(input) < 3 || adaptor.getKernel().size() != spatial || adaptor.getStrides().size() != spatial ||
@@ -64,9 +65,9 @@ template <typename Adaptor> LogicalResult poolShape(Adaptor adaptor, SizeBuilder
     return failure();
   shape = sizes.shape(input);
   for (size_t i = 0; i < spatial; ++i)
-    shape[2 + i] =
-        slide(shape[2 + i], sizes.constant(adaptor.getKernel()[i]), adaptor.getStrides()[i], adaptor.getDilations()[i],
-              adaptor.getPads()[i], adaptor.getPads()[spatial + i], adaptor.getCeilMode(), sizes);
+    shape[firstSpatial + i] = slide(shape[firstSpatial + i], sizes.constant(adaptor.getKernel()[i]),
+                                    adaptor.getStrides()[i], adaptor.getDilations()[i], adaptor.getPads()[i],
+                                    adaptor.getPads()[spatial + i], adaptor.getCeilMode(), sizes);
   return success();
 }
 
@@ -268,10 +269,16 @@ LogicalResult ConvOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes
   if (input.size() < 3 || filter.size() != input.size() || adaptor.getStrides().size() != spatial ||
       adaptor.getDilations().size() != spatial || adaptor.getPads().size() != 2 * spatial)
     return failure();
-  Shape result{input[0], filter[0]};
+  bool channelsLast = adaptor.getChannelsLast();
+  Shape result{input[0]};
+  if (!channelsLast)
+    result.push_back(filter[0]);
   for (size_t i = 0; i < spatial; ++i)
-    result.push_back(slide(input[2 + i], filter[2 + i], adaptor.getStrides()[i], adaptor.getDilations()[i],
-                           adaptor.getPads()[i], adaptor.getPads()[spatial + i], /*ceil=*/false, sizes));
+    result.push_back(slide(input[(channelsLast ? 1 : 2) + i], filter[2 + i], adaptor.getStrides()[i],
+                           adaptor.getDilations()[i], adaptor.getPads()[i], adaptor.getPads()[spatial + i],
+                           /*ceil=*/false, sizes));
+  if (channelsLast)
+    result.push_back(filter[0]);
   shapes.push_back(std::move(result));
   return success();
 }
@@ -295,7 +302,7 @@ LogicalResult ConvTransposeOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shape
 }
 
 LogicalResult PoolOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
-  return poolShape(adaptor, sizes, shapes.emplace_back());
+  return poolShape(adaptor, sizes, shapes.emplace_back(), adaptor.getChannelsLast() ? 1 : 2);
 }
 
 LogicalResult MaxPoolWithIndicesOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {

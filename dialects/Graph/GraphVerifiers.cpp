@@ -54,7 +54,8 @@ LogicalResult verifyRank(Operation *op, StringRef name, Value value, int64_t exp
   return op->emitOpError("expected ") << name << " of rank " << expected << ", but got rank " << rankOf(value);
 }
 
-template <typename Op> LogicalResult verifyConvolution(Op op, int64_t inputChannelAxis) {
+/// `channelAxis` is that of the input, `inputChannelAxis` that of the filter.
+template <typename Op> LogicalResult verifyConvolution(Op op, int64_t channelAxis, int64_t inputChannelAxis) {
   int64_t rank = rankOf(op.getInput()), spatial = rank - 2;
   if (rank < 3) // (C1)
     return op.emitOpError("expected input of rank 3 or more, but got rank ") << rank;
@@ -68,7 +69,7 @@ template <typename Op> LogicalResult verifyConvolution(Op op, int64_t inputChann
     return failure();
   auto input = cast<RankedTensorType>(op.getInput().getType()),
        filter = cast<RankedTensorType>(op.getFilter().getType());
-  int64_t channels = input.getDimSize(1), groups = op.getGroups();
+  int64_t channels = input.getDimSize(channelAxis), groups = op.getGroups();
   int64_t perGroup = filter.getDimSize(inputChannelAxis);
   int64_t expected = inputChannelAxis == 1 && !ShapedType::isDynamic(perGroup) ? perGroup * groups : perGroup;
   if (!ShapedType::isDynamic(channels) && !ShapedType::isDynamic(expected) && channels != expected) // (C4)
@@ -253,10 +254,13 @@ LogicalResult MatMulOp::verify() {
   return success(); // (C2) is inference's
 }
 
-LogicalResult ConvOp::verify() { return verifyConvolution(*this, /*inputChannelAxis=*/1); }
+LogicalResult ConvOp::verify() {
+  int64_t last = std::max<int64_t>(1, rankOf(getInput()) - 1);
+  return verifyConvolution(*this, getChannelsLast() ? last : 1, /*inputChannelAxis=*/1);
+}
 
 LogicalResult ConvTransposeOp::verify() {
-  if (failed(verifyConvolution(*this, /*inputChannelAxis=*/0)))
+  if (failed(verifyConvolution(*this, 1, /*inputChannelAxis=*/0)))
     return failure();
   return verifyEntries(*this, "output_padding", getOutputPadding(), rankOf(getInput()) - 2); // (C5)
 }

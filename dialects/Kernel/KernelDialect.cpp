@@ -69,7 +69,8 @@ unsigned getVectorLoop(ArrayRef<int64_t> sizes, unsigned parallel) {
 int64_t coefficientOf(AffineExpr expr, unsigned loop) {
   MLIRContext *context = expr.getContext();
   AffineExpr dim = getAffineDimExpr(loop, context);
-  AffineExpr step = expr.replace(dim, getAffineConstantExpr(1, context)) - expr.replace(dim, getAffineConstantExpr(0, context));
+  AffineExpr step =
+      expr.replace(dim, getAffineConstantExpr(1, context)) - expr.replace(dim, getAffineConstantExpr(0, context));
   auto constant = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(step, loop + 64, 0));
   assert(constant && "indices of contractions are sums of loops");
   return constant.getValue();
@@ -79,9 +80,8 @@ bool movesByOne(AffineMap map, unsigned loop, ArrayRef<int64_t> sizes) {
   // From the last axis on, past those of one element.
   for (AffineExpr expr : llvm::reverse(map.getResults())) {
     if (expr.isFunctionOfDim(loop))
-      return coefficientOf(expr, loop) == 1 && llvm::count_if(map.getResults(), [&](AffineExpr other) {
-                                                 return other.isFunctionOfDim(loop);
-                                               }) == 1;
+      return coefficientOf(expr, loop) == 1 &&
+             llvm::count_if(map.getResults(), [&](AffineExpr other) { return other.isFunctionOfDim(loop); }) == 1;
     auto dim = dyn_cast<AffineDimExpr>(expr);
     if (!isa<AffineConstantExpr>(expr) && !(dim && sizes[dim.getPosition()] == 1))
       return false;

@@ -1,4 +1,5 @@
-//===- PackWeight.cpp - panels of a weight, computed at compile time -------------------------------------------------===//
+//===- PackWeight.cpp - panels of a weight, computed at compile time
+//-------------------------------------------------===//
 //
 // One walk over the result in its order, with the strides of the source for each of its axes.
 //

@@ -1,4 +1,5 @@
-//===- PackWeight.h - panels of a weight, computed at compile time ---------------------------------------------------===//
+//===- PackWeight.h - panels of a weight, computed at compile time
+//---------------------------------------------------===//
 #ifndef MLC_LIB_SUPPORT_PACKWEIGHT_H
 #define MLC_LIB_SUPPORT_PACKWEIGHT_H
 
@@ -9,8 +10,8 @@
 
 namespace mlc {
 
-/// The panels of a weight: `pack` is the attribute `kernel.pack` of a parameter of type `to`, `source` the bytes of its source,
-/// which has the type `from`.
+/// The panels of a weight: `pack` is the attribute `kernel.pack` of a parameter of type `to`, `source` the bytes of its
+/// source, which has the type `from`.
 std::vector<char> packWeight(llvm::ArrayRef<char> source, mlir::RankedTensorType from, mlir::RankedTensorType to,
                              mlir::DictionaryAttr pack);
 

@@ -117,16 +117,35 @@ bool isEmpty(ArrayRef<int64_t> sizes) { return llvm::is_contained(sizes, 0); }
 // Movement
 //===----------------------------------------------------------------------------------------------------------===//
 
-/// rows × columns elements; in tiles, because one of the two sides is read or written across its cache lines.
+/// rows × columns elements, where the result has the columns innermost, the source maybe the rows. A tile is read row
+/// by row and written column by column: nothing is fetched twice, even where the steps are powers of two.
 template <typename Element>
 void copyPlane(char *to, const char *from, int64_t rows, int64_t columns, int64_t toRow, int64_t toColumn,
                int64_t fromRow, int64_t fromColumn) {
-  constexpr int64_t tile = 32;
+  constexpr int64_t tile = 32, width = sizeof(Element);
+  Element lines[tile][tile], line[tile];
   for (int64_t r0 = 0; r0 < rows; r0 += tile)
-    for (int64_t c0 = 0; c0 < columns; c0 += tile)
-      for (int64_t r = r0, rEnd = std::min(rows, r0 + tile); r < rEnd; ++r)
-        for (int64_t c = c0, cEnd = std::min(columns, c0 + tile); c < cEnd; ++c)
-          std::memcpy(to + r * toRow + c * toColumn, from + r * fromRow + c * fromColumn, sizeof(Element));
+    for (int64_t c0 = 0; c0 < columns; c0 += tile) {
+      int64_t high = std::min(tile, rows - r0), wide = std::min(tile, columns - c0);
+      for (int64_t c = 0; c < wide; ++c) {
+        const char *start = from + r0 * fromRow + (c0 + c) * fromColumn;
+        if (fromRow == width)
+          std::memcpy(lines[c], start, high * width);
+        else
+          for (int64_t r = 0; r < high; ++r)
+            std::memcpy(&lines[c][r], start + r * fromRow, width);
+      }
+      for (int64_t r = 0; r < high; ++r) {
+        char *start = to + (r0 + r) * toRow + c0 * toColumn;
+        for (int64_t c = 0; c < wide; ++c)
+          line[c] = lines[c][r];
+        if (toColumn == width)
+          std::memcpy(start, line, wide * width);
+        else
+          for (int64_t c = 0; c < wide; ++c)
+            std::memcpy(start + c * toColumn, &line[c], width);
+      }
+    }
 }
 
 template <typename Element> void copyAs(char *to, ArrayRef<int64_t> toSteps, const View &from) {
@@ -241,6 +260,14 @@ View pad(const View &input, const View &value, PadOp op, RankedTensorType type) 
 constexpr int64_t chunkSize = 1024;
 
 template <typename Stored, typename Compute> void loadAs(const char *from, int64_t step, int64_t count, Compute *to) {
+  if (step == sizeof(Stored)) { // where the compiler knows the step, it vectorises
+    for (int64_t i = 0; i < count; ++i) {
+      Stored value;
+      std::memcpy(&value, from + i * sizeof(Stored), sizeof(Stored));
+      to[i] = static_cast<Compute>(value);
+    }
+    return;
+  }
   for (int64_t i = 0; i < count; ++i) {
     Stored value;
     std::memcpy(&value, from + i * step, sizeof(Stored));
@@ -329,7 +356,7 @@ template <typename Compute, typename Body> void mapChunks(const View &result, Ar
     steps.push_back(expand(operand, type.clone(operand.element())).steps);
   Axes axes(result.sizes(), steps);
   size_t inner = axes.sizes.size() - 1;
-  Compute lhs[chunkSize], rhs[chunkSize];
+  Compute lhs[chunkSize], rhs[chunkSize] = {};
   forEachPlace(axes, inner, [&](ArrayRef<int64_t> at) {
     for (int64_t i = 0; i < axes.sizes[inner]; i += chunkSize) {
       int64_t count = std::min(chunkSize, axes.sizes[inner] - i);
@@ -391,7 +418,7 @@ template <typename T> void computeAs(Operation *op, const View &result, ArrayRef
   auto each = [&](auto f) {
     mapChunks<T>(result, operands, [&](T *lhs, const T *rhs, int64_t count) {
       for (int64_t i = 0; i < count; ++i)
-        lhs[i] = f(lhs[i], operands.size() > 1 ? rhs[i] : T(0));
+        lhs[i] = f(lhs[i], rhs[i]);
     });
   };
   llvm::TypeSwitch<Operation *>(op)

@@ -21,6 +21,11 @@ namespace {
 struct ExpandCopies final : mlc::impl::BufferExpandCopiesPassBase<ExpandCopies> {
   void runOnOperation() override {
     getOperation().walk([&](memref::CopyOp copy) {
+      // What was computed in place is there already: equal views are one value after CSE.
+      if (copy.getSource() == copy.getTarget()) {
+        copy.erase();
+        return;
+      }
       auto from = cast<MemRefType>(copy.getSource().getType()), to = cast<MemRefType>(copy.getTarget().getType());
       if (from.getLayout().isIdentity() && to.getLayout().isIdentity())
         return;

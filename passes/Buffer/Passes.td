@@ -28,6 +28,21 @@ def BufferBindEntryPass : Pass<"buffer-bind-entry", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def BufferUnshareDestinationsPass : Pass<"buffer-unshare-destinations", "::mlir::func::FuncOp"> {
+  let summary = "Gives every result a destination of its own";
+  let description = [{
+    Equal destinations (an empty tensor, one with filled borders) are one value after CSE; bufferization would then copy it
+    before it is written the second time. Destinations cost less to build than to copy, so each use gets its own.
+
+    ```
+    %0 = linalg.fill …, %1 = tensor.insert_slice %a into %0, %2 = tensor.insert_slice %b into %0
+    ```
+    becomes two fills.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numUnshared", "unshared-destinations", "destinations built again">];
+}
+
 def BufferPlanArenaPass : Pass<"buffer-plan-arena", "::mlir::func::FuncOp"> {
   let summary = "Places all buffers of static size in one arena";
   let description = [{

@@ -1,8 +1,9 @@
-//===- FormContractions.cpp - sums of products become one op, with what follows them -------------------------------===//
+//===- FormContractions.cpp - sums of products become one op, with what follows them
+//-------------------------------===//
 //
-// A linalg.generic whose body is `sum + lhs * rhs` becomes kernel.contract: matmuls, convolutions, einsums alike. Copies
-// that only permute axes before it move into its maps, and element-wise ops after it into its epilogue, where they cost
-// nothing: the sums are in registers. Runs before element-wise fusion, which would bury the plain bodies.
+// A linalg.generic whose body is `sum + lhs * rhs` becomes kernel.contract: matmuls, convolutions, einsums alike.
+// Copies that only permute axes before it move into its maps, and element-wise ops after it into its epilogue, where
+// they cost nothing: the sums are in registers. Runs before element-wise fusion, which would bury the plain bodies.
 //
 // Which operand is vectorised follows from the result: the loop of its last axis. It has to be a loop of one operand
 // alone; that operand becomes rhs. What has no such loop (depthwise convolutions) stays for another template.
@@ -116,7 +117,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       std::swap(lhsMap, rhsMap);
     }
     auto moves = [&](AffineMap map) { return mlc::kernel::movesByOne(map, vector, sizes); };
-    bool packable = llvm::all_of(rhsMap.getResults(), [](AffineExpr expr) { return isa<AffineDimExpr>(expr); });
+    bool packable = llvm::all_of(rhsMap.getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>);
     if (!rhsMap.isFunctionOfDim(vector) || !(packable || moves(rhsMap)) ||
         (lhsMap.isFunctionOfDim(vector) && !moves(lhsMap)))
       return nullptr;
@@ -148,7 +149,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
           break;
         AffineMap from = copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)),
                   to = copy.getMatchingIndexingMap(copy.getDpsInitOperand(0));
-        if (!to.isIdentity())
+        if (!to.isIdentity() || !from.isPermutation())
           break;
         AffineMap composed = from.compose(maps[i]);
         bool isWeight = copy.getInputs()[0].getDefiningOp<mlc::graph::WeightOp>() != nullptr;
@@ -191,8 +192,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     for (OpOperand *operand : consumer.getDpsInputOperands()) {
       if (operand == &use)
         continue;
-      AffineMap map = consumer.getMatchingIndexingMap(operand)
-                          .replaceDimsAndSymbols(axes, {}, op.getNumLoops(), 0);
+      AffineMap map = consumer.getMatchingIndexingMap(operand).replaceDimsAndSymbols(axes, {}, op.getNumLoops(), 0);
       if (map.isFunctionOfDim(vector) && !mlc::kernel::movesByOne(map, vector, op.getSizes()))
         return nullptr;
       if (!isa<RankedTensorType>(operand->get().getType()))
@@ -210,10 +210,10 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     SmallVector<Value> all(op.getExtras());
     llvm::append_range(all, extras);
     auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
-    auto fused = ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
-                                    op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0],
-                                    b.getAffineMapArrayAttr(maps), op.getParallelAttr(), op.getSizesAttr(),
-                                    DenseI64ArrayAttr(), UnitAttr());
+    auto fused =
+        ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
+                           op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0], b.getAffineMapArrayAttr(maps),
+                           op.getParallelAttr(), op.getSizesAttr(), DenseI64ArrayAttr(), UnitAttr());
     fused.getEpilogue().takeBody(op.getEpilogue());
     Block *body = &fused.getEpilogue().front();
     Operation *yield = body->getTerminator();

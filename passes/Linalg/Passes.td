@@ -46,4 +46,16 @@ def LinalgFormContractionsPass : Pass<"linalg-form-contractions", "::mlir::func:
                     Statistic<"numFused", "fused-consumers", "element-wise ops moved into an epilogue">];
 }
 
+def LinalgReassociateSumsPass : Pass<"linalg-reassociate-sums", "::mlir::func::FuncOp"> {
+  let summary = "Lets sums along the innermost loop be split into lanes";
+  let description = [{
+    The op that combines with the accumulator gets `fastmath<reassoc>`, nothing else.
+
+    ```
+    %2 = arith.addf %sum, %x : f32      =>      %2 = arith.addf %sum, %x fastmath<reassoc> : f32
+    ```
+  }];
+  let statistics = [Statistic<"numRelaxed", "relaxed-sums", "combining ops that may be reassociated">];
+}
+
 #endif

@@ -1,7 +1,7 @@
 //===- ChooseTiles.cpp - the register tile of every contraction ---------------------------------------------------===//
 //
-// On tensors, because the tile decides how weights are packed. Precondition: contractions are formed; nothing else looks
-// at their rhs afterwards.
+// On tensors, because the tile decides how weights are packed. Precondition: contractions are formed; nothing else
+// looks at their rhs afterwards.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
@@ -53,8 +53,10 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     for (auto [loop, kind] : llvm::enumerate(kinds))
       if (kind == LoopKind::reduction)
         reduction = ShapedType::isDynamic(sizes[loop]) || ShapedType::isDynamic(reduction) ? ShapedType::kDynamic
-                                                                                          : reduction * sizes[loop];
-    return {innerRows(op, kinds),
+                                                                                           : reduction * sizes[loop];
+    auto [rows, lines] = innerRows(op, kinds);
+    return {rows,
+            lines,
             sizes[vector],
             reduction,
             lanesOf(op),
@@ -65,8 +67,9 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
   }
 
   /// The number of rows that are evenly spaced in memory: the innermost loop over rows, and those around it as long as
-  /// each of their steps is what the loop inside covers.
-  static int64_t innerRows(ContractOp op, ArrayRef<LoopKind> kinds) {
+  /// each of their steps is what the loop inside covers. Then the size of the loop around those, 1 where there is
+  /// none or only a run knows it.
+  static std::pair<int64_t, int64_t> innerRows(ContractOp op, ArrayRef<LoopKind> kinds) {
     auto type = cast<RankedTensorType>(op.getLhs().getType());
     AffineMap map = op.getLhsMap();
     auto strideOf = [&](unsigned loop) -> std::optional<int64_t> {
@@ -87,13 +90,13 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
         continue;
       std::optional<int64_t> stride = strideOf(loop);
       if (rows != 1 && (!covered || stride != covered))
-        break;
+        return {rows, ShapedType::isDynamic(size) ? 1 : size};
       if (ShapedType::isDynamic(size))
-        return ShapedType::kDynamic;
+        return {ShapedType::kDynamic, 1};
       rows *= size;
       covered = stride ? std::optional(*stride * size) : std::nullopt;
     }
-    return rows;
+    return {rows, 1};
   }
 
   /// rhs -> kernel.pack of rhs
@@ -129,8 +132,8 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       auto source = symbols->lookup<mlc::graph::ParameterOp>(weight.getParameter());
       OpBuilder before(source);
       before.setInsertionPointAfter(source);
-      auto parameter = mlc::graph::ParameterOp::create(before, source.getLoc(), (weight.getParameter() + ".packed").str(),
-                                                       type, nullptr, nullptr);
+      auto parameter = mlc::graph::ParameterOp::create(
+          before, source.getLoc(), (weight.getParameter() + ".packed").str(), type, nullptr, nullptr);
       parameter->setAttr("kernel.pack", packing);
       name = FlatSymbolRefAttr::get(symbols->insert(parameter));
     }
@@ -169,10 +172,9 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     SmallVector<AffineMap> maps{map.replaceDimsAndSymbols(renamed, {}, loops.size(), 0),
                                 b.getMultiDimIdentityMap(loops.size())};
     SmallVector<utils::IteratorType> iterators(loops.size(), utils::IteratorType::parallel);
-    Value copy = linalg::GenericOp::create(b, op.getLoc(), empty.getType(), op.getRhs(), empty, maps, iterators,
-                                           [](OpBuilder &b, Location loc, ValueRange args) {
-                                             linalg::YieldOp::create(b, loc, args[0]);
-                                           })
+    Value copy = linalg::GenericOp::create(
+                     b, op.getLoc(), empty.getType(), op.getRhs(), empty, maps, iterators,
+                     [](OpBuilder &b, Location loc, ValueRange args) { linalg::YieldOp::create(b, loc, args[0]); })
                      .getResult(0);
     op.getRhsMutable().assign(copy);
     SmallVector<AffineMap> all(op.getMaps().getAsValueRange<AffineMapAttr>());

@@ -136,7 +136,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     for (unsigned loop : nest.lines)
       lines *= known(nest.loops[loop].size);
     if (nest.row)
-      inner = known(nest.loops[*nest.row].size);
+      inner = known(nest.loops[*nest.row].size) * (nest.line ? known(nest.loops[*nest.line].size) : 1);
     for (unsigned loop : nest.reductions)
       reduction *= known(nest.loops[loop].size);
     int64_t columns = known(nest.loops[nest.vector].size), panels = llvm::divideCeil(columns, width);
@@ -144,8 +144,12 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t rowsOfUnit = nest.lines.empty() ? rows : inner;
     int64_t bytes = op.getSumType().getIntOrFloatBitWidth() / 8;
     int64_t work = 2 * outer * lines * inner * columns * reduction;
-    // The rows of a block stay in half of the second cache while the panels pass.
-    int64_t cached = std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
+    // The rows of a block stay in half of the second cache while the panels pass; each panel of a depthwise window reads
+    // other channels of the same lines.
+    if (op.getLhsMap().isFunctionOfDim(nest.vector))
+      reduction = 2 * columns;
+    int64_t cached =
+        std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
     int64_t tasks = std::clamp<int64_t>(work / kWorkOfTask, 1, kMostTasks);
     int64_t wanted = llvm::divideCeil(tasks, outer);
     int64_t blocks = std::max<int64_t>(llvm::divideCeil(units, cached), std::min(wanted, units));
@@ -167,7 +171,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Counts counts;
     counts.units = 1;
     if (nest.lines.empty())
-      counts.units = nest.row ? a.ceilDiv(nest.loops[*nest.row].size, rows) : Index(1);
+      counts.units = nest.row ? a.ceilDiv(nest.rowCount(a), rows) : Index(1);
     for (unsigned loop : nest.lines)
       counts.units = a.mul(counts.units, nest.loops[loop].size);
     counts.panels = a.ceilDiv(nest.loops[nest.vector].size, width);
@@ -185,11 +189,13 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t rows = op.getTile()->front(), vectors = op.getTile()->back(), width = vectors * lanesOf(op);
     Nest nest = buildNest(a, op, op.getOperands());
     nest.join();
+    nest.takeLines(rows);
     Blocks blocks = chooseBlocks(op, nest, rows, width);
     Counts counts = count(a, nest, blocks, rows, width);
     Index begin = 0, end = counts.tasks;
     // Tasks become ranges of the kernel's callers, which know the sizes by their own operands.
-    bool parallel = blocks.parallel && kernel && llvm::all_of(op.getOperands(), [](Value v) { return isa<BlockArgument>(v); });
+    bool parallel =
+        blocks.parallel && kernel && llvm::all_of(op.getOperands(), [](Value v) { return isa<BlockArgument>(v); });
     if (parallel) {
       auto index = b.getIndexType();
       unsigned first = kernel.getNumArguments();
@@ -205,6 +211,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
           operands.push_back(call.getOperand(cast<BlockArgument>(operand).getArgNumber()));
         Nest same = buildNest(outside, op, operands);
         same.join();
+        same.takeLines(rows);
         Value tasks = outside.value(count(outside, same, blocks, rows, width).tasks);
         Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
         mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
@@ -250,18 +257,17 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       tile.build(place, 1, vectors, masks);
       return;
     }
-    Index size = nest.loops[*nest.row].size;
+    Index size = nest.rowCount(a);
     auto tiles = [&](const Place &line, Index from, Index to) {
       Index whole = a.add(from, a.mul(a.floorDiv(a.sub(to, from), rows), rows));
-      a.forEach(from, whole, rows, [&](Index row) {
-        tile.build(nest.advance(a, line, *nest.row, row), rows, vectors, masks);
-      });
+      a.forEach(from, whole, rows,
+                [&](Index row) { tile.build(nest.advanceRows(a, line, row), rows, vectors, masks); });
       // What is left of a static size is one body; of another, bodies of 8, 4, 2 and 1 rows.
       if (size.isConstant()) {
         int64_t rest = size.constant() % rows;
         if (rest == 0)
           return;
-        auto build = [&] { tile.build(nest.advance(a, line, *nest.row, whole), rest, vectors, masks); };
+        auto build = [&] { tile.build(nest.advanceRows(a, line, whole), rest, vectors, masks); };
         if (from.isConstant() && to.isConstant())
           build();
         else
@@ -269,9 +275,10 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
         return;
       }
       Index at = whole;
-      for (int64_t step = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, rows - 1))); step > 0 && rows > 1; step /= 2) {
+      for (int64_t step = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, rows - 1))); step > 0 && rows > 1;
+           step /= 2) {
         Index next = a.add(at, step);
-        a.ifNotLess(to, next, [&] { tile.build(nest.advance(a, line, *nest.row, at), step, vectors, masks); });
+        a.ifNotLess(to, next, [&] { tile.build(nest.advanceRows(a, line, at), step, vectors, masks); });
         at = a.selectNotLess(to, next, next, at);
       }
     };

@@ -19,6 +19,9 @@ namespace {
 /// Instructions of an epilogue that are worth a loop over rows.
 constexpr int64_t kLargeEpilogue = 160;
 
+/// The largest window that is unrolled.
+constexpr int64_t kUnrolledWindow = 64;
+
 /// What an op of an epilogue costs in instructions: elementary functions are polynomials.
 int64_t weightOf(Operation &op) { return isa_and_present<math::MathDialect>(op.getDialect()) ? 24 : 1; }
 
@@ -100,16 +103,14 @@ SmallVector<Value> RegisterTile::step(const Place &place, int64_t rows, ArrayRef
     Index stride = nest.loops[nest.vector].strides[operand];
     for (int64_t v = 0; v < vectors; ++v)
       // Panels are padded; their last vectors can be read whole.
-      values.push_back(widen(load(operand, a.add(base, a.mul(v * lanes, stride)),
-                                  operand == 1 && op.getPacked() ? Value() : masks[v])));
+      values.push_back(widen(
+          load(operand, a.add(base, a.mul(v * lanes, stride)), operand == 1 && op.getPacked() ? Value() : masks[v])));
     return values;
   };
   SmallVector<Value> rhs = columnsOf(1, place.offsets[1]), result;
   bool lhsIsVector = op.getLhsMap().isFunctionOfDim(kernel::getVectorLoop(op));
   for (int64_t r = 0; r < rows; ++r) {
-    Index at = place.offsets[0];
-    if (nest.row)
-      at = a.add(at, a.mul(r, nest.loops[*nest.row].strides[0]));
+    Index at = nest.row ? nest.advanceRows(a, place, r).offsets[0] : place.offsets[0];
     SmallVector<Value> lhs;
     if (lhsIsVector) {
       lhs = columnsOf(0, at);
@@ -131,6 +132,19 @@ void RegisterTile::reduce(const Place &place, ArrayRef<unsigned> loops, int64_t 
   }
   OpBuilder &b = a.b;
   const Loop &loop = nest.loops[loops.front()];
+  // Depthwise windows are unrolled: rows next to each other then share their loads.
+  int64_t window = 1;
+  for (unsigned inner : loops)
+    window = nest.loops[inner].size.isConstant() ? window * nest.loops[inner].size.constant() : kUnrolledWindow + 1;
+  if (op.getLhsMap().isFunctionOfDim(nest.vector) && window <= kUnrolledWindow) {
+    for (int64_t i = 0; i < loop.size.constant(); ++i) {
+      Place there = place;
+      for (unsigned operand : {0u, 1u})
+        there.offsets[operand] = a.add(there.offsets[operand], a.mul(i, loop.strides[operand]));
+      reduce(there, loops.drop_front(), rows, masks, sums);
+    }
+    return;
+  }
   auto built = scf::ForOp::create(b, a.loc, a.value(0), a.value(loop.size), a.value(1), sums);
   {
     OpBuilder::InsertionGuard guard(b);
@@ -167,8 +181,8 @@ void RegisterTile::finish(const Place &place, Value sum, int64_t vector, Value m
   for (Operation &scalar : body.without_terminator()) {
     if (auto constant = dyn_cast<arith::ConstantOp>(scalar)) {
       auto type = vectorOf(constant.getType());
-      mapping.map(constant.getResult(), Value(arith::ConstantOp::create(
-                                            b, a.loc, DenseElementsAttr::get(type, constant.getValue()))));
+      mapping.map(constant.getResult(),
+                  Value(arith::ConstantOp::create(b, a.loc, DenseElementsAttr::get(type, constant.getValue()))));
       continue;
     }
     SmallVector<Value> operands;
@@ -198,8 +212,9 @@ void RegisterTile::build(const Place &place, int64_t rows, int64_t vectors, Arra
   int64_t weight = 0;
   for (Operation &scalar : op.getEpilogue().front())
     weight += weightOf(scalar);
-  auto rowOf = [&](Index row) { return nest.row ? nest.advance(a, place, *nest.row, row) : place; };
-  if (rows == 1 || weight * rows * vectors < kLargeEpilogue) {
+  auto rowOf = [&](Index row) { return nest.row ? nest.advanceRows(a, place, row) : place; };
+  // Rows of several lines are not evenly spaced, so a loop cannot run over them.
+  if (rows == 1 || nest.line || weight * rows * vectors < kLargeEpilogue) {
     for (int64_t r = 0; r < rows; ++r) {
       Place there = rowOf(r);
       for (int64_t v = 0; v < vectors; ++v)

@@ -12,8 +12,8 @@ public:
   RegisterTile(Arithmetic &arithmetic, kernel::ContractOp op, const Nest &nest, int64_t lanes)
       : a(arithmetic), op(op), nest(nest), lanes(lanes) {}
 
-  /// Calls `body` with the number of vectors and their masks (null: whole) for a panel of which `left` columns are left:
-  /// once for a static number of columns, or in two branches where only a run knows whether the panel is whole.
+  /// Calls `body` with the number of vectors and their masks (null: whole) for a panel of which `left` columns are
+  /// left: once for a static number of columns, or in two branches where only a run knows whether the panel is whole.
   void forWidths(Index left, int64_t vectors, llvm::function_ref<void(int64_t, llvm::ArrayRef<mlir::Value>)> body);
 
   /// A tile of `rows` by masks.size() vectors at `place`: the sums over all reductions, then the epilogue.

@@ -119,8 +119,9 @@ Flat flatten(Arithmetic &a, Value memref) {
   Value any = arith::ConstantIndexOp::create(b, a.loc, 1);
   auto flatType = MemRefType::get({ShapedType::kDynamic}, type.getElementType(), MemRefLayoutAttrInterface(),
                                   type.getMemorySpace());
-  flat.buffer = memref::ReinterpretCastOp::create(b, a.loc, flatType, metadata.getBaseBuffer(), b.getIndexAttr(0),
-                                                  ArrayRef<OpFoldResult>{any}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+  flat.buffer =
+      memref::ReinterpretCastOp::create(b, a.loc, flatType, metadata.getBaseBuffer(), b.getIndexAttr(0),
+                                        ArrayRef<OpFoldResult>{any}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
   flat.offset = ShapedType::isDynamic(offset) ? Index(metadata.getOffset()) : Index(offset);
   for (auto [axis, stride] : llvm::enumerate(strides))
     flat.strides.push_back(ShapedType::isDynamic(stride) ? Index(metadata.getStrides()[axis]) : Index(stride));
@@ -160,6 +161,27 @@ void Nest::join() {
   lines = collect([](LoopKind kind) { return kind == LoopKind::row; });
   if (!lines.empty())
     row = lines.pop_back_val();
+}
+
+void Nest::takeLines(int64_t rows) {
+  if (!row || lines.empty() || !loops[*row].size.isConstant() || rows <= loops[*row].size.constant())
+    return;
+  line = lines.pop_back_val();
+}
+
+Index Nest::rowCount(Arithmetic &a) const {
+  Index size = loops[*row].size;
+  return line ? a.mul(size, loops[*line].size) : size;
+}
+
+Place Nest::advanceRows(Arithmetic &a, Place place, Index count) const {
+  if (!line)
+    return advance(a, std::move(place), *row, count);
+  int64_t width = loops[*row].size.constant();
+  if (!count.isConstant())
+    return advance(a, std::move(place), *line, a.floorDiv(count, width));
+  place = advance(a, std::move(place), *line, count.constant() / width);
+  return advance(a, std::move(place), *row, count.constant() % width);
 }
 
 Place Nest::advance(Arithmetic &a, Place place, unsigned loop, Index count, std::optional<unsigned> skip) const {

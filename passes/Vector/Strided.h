@@ -89,14 +89,25 @@ struct Nest {
   llvm::SmallVector<unsigned> outer;      ///< batches and further columns
   llvm::SmallVector<unsigned> lines;      ///< loops over rows that are not evenly spaced with `row`
   std::optional<unsigned> row;            ///< the loop that register tiles take rows from
+  std::optional<unsigned> line;           ///< the loop around it, where a tile takes whole lines of `row`
   llvm::SmallVector<unsigned> reductions; ///< outermost first
 
   /// Joins loops where a step of the outer one is what the inner one covers, in every operand, drops loops of one
   /// iteration, and sorts the rest.
   void join();
 
+  /// Lets tiles of `rows` rows, more than `row` has, take whole lines of it.
+  void takeLines(int64_t rows);
+
+  /// The number of rows that tiles are cut from.
+  Index rowCount(Arithmetic &arithmetic) const;
+
+  /// `place` after `count` rows; with lines, a multiple of their size, or a constant.
+  Place advanceRows(Arithmetic &arithmetic, Place place, Index count) const;
+
   /// `place` after `count` steps of `loop`, for all operands but `skip`.
-  Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count, std::optional<unsigned> skip = {}) const;
+  Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count,
+                std::optional<unsigned> skip = {}) const;
 
 private:
   bool joins(unsigned outerLoop, unsigned innerLoop) const;

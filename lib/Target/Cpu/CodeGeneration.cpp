@@ -92,6 +92,8 @@ void runPasses(Module &module, TargetMachine &machine, unsigned optLevel,
                function_ref<ModulePassManager(PassBuilder &)> build) {
   PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = optLevel >= 2;
+  // Unrolling would come before vectorisation, and small loops over channels would end as scalars.
+  tuning.LoopUnrolling = false;
   PassBuilder passes(&machine, tuning);
   LoopAnalysisManager loops;
   FunctionAnalysisManager functions;

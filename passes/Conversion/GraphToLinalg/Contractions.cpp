@@ -228,6 +228,72 @@ Value convolve(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value fi
   return joined.getType() == type ? Value(joined) : Value(tensor::CastOp::create(b, lower.loc, type, joined));
 }
 
+/// The input of a channels-last convolution with zeros around: whole rows are copied. Negative amounts crop.
+Value padChannelsLast(Lowering &lower, Value input, ArrayRef<Size> inputShape, ArrayRef<int64_t> pads, Shape &shape) {
+  size_t spatial = pads.size() / 2;
+  Shape low(inputShape.size(), lower.sizes.constant(0)), high(low);
+  for (size_t i = 0; i < spatial; ++i) {
+    low[1 + i] = lower.sizes.constant(pads[i]);
+    high[1 + i] = lower.sizes.constant(pads[spatial + i]);
+  }
+  auto type = cast<RankedTensorType>(input.getType());
+  return surround(lower, input, inputShape, low, high, lower.scalar(type.getElementType(), 0), shape);
+}
+
+/// A channels-last convolution without padding. Loops: n, y…, (g,) f, k…, c; of a depthwise one n, y…, c, k….
+Value convolveChannelsLast(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value filter,
+                           ArrayRef<Size> filterShape, RankedTensorType type, ArrayRef<Size> shape, ConvOp op) {
+  OpBuilder &b = lower.b;
+  int64_t spatial = op.getStrides().size(), groups = op.getGroups();
+  bool depthwise = groups > 1 && getConstant(filterShape[0]) == groups && getConstant(filterShape[1]) == 1;
+  bool grouped = groups != 1 && !depthwise;
+  Shape inputSizes(inputShape), filterSizes(filterShape), outputSizes(shape);
+  RankedTensorType outputType = type;
+  if (grouped) {
+    input = splitAxis(lower, input, inputShape, 1 + spatial, groups, inputSizes);
+    filter = splitAxis(lower, filter, filterShape, 0, groups, filterSizes);
+    outputSizes.pop_back();
+    outputSizes.push_back(lower.sizes.constant(groups));
+    outputSizes.push_back(lower.sizes.floorDiv(filterShape[0], lower.sizes.constant(groups)));
+    outputType = type.clone(getStaticSizes(outputSizes));
+  }
+  int64_t channel = 1 + spatial, outer = channel + 1 + grouped, loops = outer + spatial + !depthwise;
+  auto dim = [&](int64_t i) { return b.getAffineDimExpr(i); };
+  SmallVector<AffineExpr> in{dim(0)}, weight, out;
+  for (int64_t i = 0; i < spatial; ++i)
+    in.push_back(dim(1 + i) * op.getStrides()[i] + dim(outer + i) * op.getDilations()[i]);
+  if (grouped) {
+    in.push_back(dim(channel));
+    weight.push_back(dim(channel));
+  }
+  in.push_back(depthwise ? dim(channel) : dim(loops - 1));
+  weight.push_back(dim(outer - 1));
+  weight.push_back(depthwise ? b.getAffineConstantExpr(0) : dim(loops - 1));
+  for (int64_t i = 0; i < spatial; ++i)
+    weight.push_back(dim(outer + i));
+  for (int64_t i = 0; i < outer; ++i)
+    out.push_back(dim(i));
+  SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, b.getContext()),
+                              AffineMap::get(loops, 0, weight, b.getContext()),
+                              AffineMap::get(loops, 0, out, b.getContext())};
+  SmallVector<utils::IteratorType> iterators(outer, utils::IteratorType::parallel);
+  iterators.append(loops - outer, utils::IteratorType::reduction);
+  Type compute = getComputeType(type.getElementType());
+  Value init = lower.filled(outputType.clone(compute), outputSizes, lower.scalar(compute, 0));
+  Value result = linalg::GenericOp::create(b, lower.loc, init.getType(), ValueRange{input, filter}, init, maps,
+                                           iterators, buildMultiplyAdd)
+                     .getResult(0);
+  result = narrowTensor(lower, result, outputType, outputSizes);
+  if (!grouped)
+    return result;
+  SmallVector<ReassociationIndices> join;
+  for (int64_t i = 0; i <= channel; ++i)
+    join.push_back({i});
+  join.back().push_back(channel + 1);
+  auto joined = tensor::CollapseShapeOp::create(b, lower.loc, result, join);
+  return joined.getType() == type ? Value(joined) : Value(tensor::CastOp::create(b, lower.loc, type, joined));
+}
+
 /// Ends the run where the channels do not fit; nothing is built where types say that they do.
 void checkChannels(Lowering &lower, Size channels, Size expected) {
   if (channels == expected || (getConstant(channels) && getConstant(expected)))
@@ -243,8 +309,15 @@ struct LowerConv final : GraphPattern<ConvOp> {
     Lowering lower(rewriter, op.getLoc());
     size_t spatial = op.getStrides().size();
     ArrayRef<Size> inputShape = shapeOf(op.getInput()), filterShape = shapeOf(op.getFilter());
-    checkChannels(lower, inputShape[1], lower.sizes.mul(filterShape[1], lower.sizes.constant(op.getGroups())));
+    checkChannels(lower, op.getChannelsLast() ? inputShape.back() : inputShape[1],
+                  lower.sizes.mul(filterShape[1], lower.sizes.constant(op.getGroups())));
     Shape low, high, padded;
+    if (op.getChannelsLast()) {
+      Value input = padChannelsLast(lower, adaptor.getInput(), inputShape, op.getPads(), padded);
+      rewriter.replaceOp(op, convolveChannelsLast(lower, input, padded, adaptor.getFilter(), filterShape,
+                                                  convertedType(op), shapeOf(op), op));
+      return success();
+    }
     for (size_t i = 0; i < spatial; ++i) {
       low.push_back(lower.sizes.constant(op.getPads()[i]));
       high.push_back(lower.sizes.constant(op.getPads()[spatial + i]));

@@ -112,6 +112,50 @@ Value Lowering::alignForBroadcast(Value operand, ArrayRef<Size> shape, ArrayRef<
   });
 }
 
+Value surround(Lowering &lower, Value input, ArrayRef<Size> inputShape, ArrayRef<Size> low, ArrayRef<Size> high,
+               Value value, Shape &shape) {
+  SizeBuilder &sizes = lower.sizes;
+  auto type = cast<RankedTensorType>(input.getType());
+  Size zero = sizes.constant(0), one = sizes.constant(1);
+  bool crops = false, grows = false;
+  Shape from, kept(inputShape), to;
+  shape.assign(inputShape.begin(), inputShape.end());
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    Size below = sizes.max(sizes.sub(zero, low[axis]), zero), above = sizes.max(sizes.sub(zero, high[axis]), zero);
+    bool none = getConstant(below) == 0 && getConstant(above) == 0;
+    crops |= !none;
+    from.push_back(below);
+    if (!none)
+      kept[axis] = sizes.max(sizes.sub(sizes.sub(shape[axis], below), above), zero);
+    to.push_back(sizes.max(low[axis], zero));
+    if (getConstant(low[axis]) != 0 || getConstant(high[axis]) != 0) {
+      shape[axis] = sizes.max(sizes.add(sizes.add(shape[axis], low[axis]), high[axis]), zero);
+      grows |= getConstant(low[axis]).value_or(1) > 0 || getConstant(high[axis]).value_or(1) > 0;
+    }
+  }
+  auto mixed = [&](ArrayRef<Size> list) { return SmallVector<OpFoldResult>(list.begin(), list.end()); };
+  SmallVector<OpFoldResult> steps(shape.size(), one);
+  if (crops)
+    input = tensor::ExtractSliceOp::create(lower.b, lower.loc, input, mixed(from), mixed(kept), steps);
+  if (!grows)
+    return input;
+  // Only what lies around is filled: a slab below and one above on every axis that grows.
+  Value result = lower.empty(type.clone(getStaticSizes(shape)), shape);
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    for (bool isAbove : {false, true}) {
+      Size extent = isAbove ? sizes.max(high[axis], zero) : to[axis];
+      if (getConstant(extent) == 0)
+        continue;
+      Shape offsets(shape.size(), zero), extents(shape);
+      offsets[axis] = isAbove ? sizes.add(to[axis], kept[axis]) : zero;
+      extents[axis] = extent;
+      Value slab = tensor::ExtractSliceOp::create(lower.b, lower.loc, result, mixed(offsets), mixed(extents), steps);
+      slab = linalg::FillOp::create(lower.b, lower.loc, value, slab).getResult(0);
+      result = tensor::InsertSliceOp::create(lower.b, lower.loc, slab, result, mixed(offsets), mixed(extents), steps);
+    }
+  return tensor::InsertSliceOp::create(lower.b, lower.loc, input, result, mixed(to), mixed(kept), steps);
+}
+
 void Lowering::check(Value condition, Twine message) {
   std::string text = message.str();
   if (auto name = dyn_cast<NameLoc>(loc))

@@ -67,6 +67,11 @@ public:
   void checkIndices(mlir::Value indices, Size size);
 };
 
+/// `input` with `value` around it: `low` and `high` elements on every axis, negative ones crop; `shape` becomes its
+/// sizes.
+mlir::Value surround(Lowering &lower, mlir::Value input, llvm::ArrayRef<Size> inputShape, llvm::ArrayRef<Size> low,
+                     llvm::ArrayRef<Size> high, mlir::Value value, Shape &shape);
+
 // Scalar helpers; each builds at the builder it is given, for use inside of loop bodies.
 
 /// Widens a half to f32; other scalars stay.

@@ -16,14 +16,16 @@ namespace {
 
 /// Attributes of a window and the index arithmetic that follows from them.
 struct Window final {
+  unsigned firstSpatial;
   ArrayRef<int64_t> kernel, strides, pads, dilations;
   SmallVector<Value> limits;
 
   template <typename Op>
-  Window(Op op, Lowering &lower, ArrayRef<Size> inputShape)
-      : kernel(op.getKernel()), strides(op.getStrides()), pads(op.getPads()), dilations(op.getDilations()) {
-    for (Size size : inputShape.drop_front(2))
-      limits.push_back(lower.index(size));
+  Window(Op op, Lowering &lower, ArrayRef<Size> inputShape, unsigned firstSpatial = 2)
+      : firstSpatial(firstSpatial), kernel(op.getKernel()), strides(op.getStrides()), pads(op.getPads()),
+        dilations(op.getDilations()) {
+    for (size_t i = 0; i < kernel.size(); ++i)
+      limits.push_back(lower.index(inputShape[firstSpatial + i]));
   }
 
   Shape sizes(Lowering &lower) const {
@@ -52,7 +54,8 @@ struct Window final {
     for (size_t i = 0; i < kernel.size(); ++i) {
       auto constant = [&](int64_t value) { return Value(arith::ConstantIndexOp::create(b, loc, value)); };
       Value start = arith::SubIOp::create(
-          b, loc, Value(arith::MulIOp::create(b, loc, indices[2 + i], constant(strides[i]))), constant(pads[i]));
+          b, loc, Value(arith::MulIOp::create(b, loc, indices[firstSpatial + i], constant(strides[i]))),
+          constant(pads[i]));
       Value low = padded ? constant(-pads[i]) : constant(0);
       Value high =
           padded ? Value(arith::AddIOp::create(b, loc, limits[i], constant(pads[kernel.size() + i]))) : limits[i];
@@ -69,30 +72,80 @@ struct Window final {
   }
 };
 
+/// A channels-last pool: the input is padded by whole rows, so that the loop over channels has nothing to test.
+/// Loops: n, y…, c, window….
+Value poolChannelsLast(Lowering &lower, PoolOp op, Value input, ArrayRef<Size> inputShape, RankedTensorType type,
+                       ArrayRef<Size> shape, ReduceKind kind) {
+  OpBuilder &b = lower.b;
+  SizeBuilder &sizes = lower.sizes;
+  int64_t spatial = op.getKernel().size(), outer = spatial + 2, loops = outer + spatial;
+  Type element = getElementTypeOrSelf(op.getInput().getType()), compute = getComputeType(element);
+  bool isUnsigned = isUnsignedElement(op.getInput().getType());
+  Value nothing = neutral(b, lower.loc, kind, element);
+  Shape low(inputShape.size(), sizes.constant(0)), high(low), padded, window;
+  for (int64_t i = 0; i < spatial; ++i) {
+    // The last window ends at (y - 1) * stride + reach, maybe behind the padding above.
+    int64_t reach = (op.getKernel()[i] - 1) * op.getDilations()[i] + 1;
+    Size end = sizes.add(sizes.mul(sizes.sub(shape[1 + i], sizes.constant(1)), sizes.constant(op.getStrides()[i])),
+                         sizes.constant(reach - op.getPads()[i]));
+    low[1 + i] = sizes.constant(op.getPads()[i]);
+    high[1 + i] = sizes.max(sizes.sub(end, inputShape[1 + i]), sizes.constant(0));
+    window.push_back(sizes.constant(op.getKernel()[i]));
+  }
+  input = surround(lower, input, inputShape, low, high, narrow(b, lower.loc, nothing, type.getElementType()), padded);
+  auto dim = [&](int64_t i) { return b.getAffineDimExpr(i); };
+  SmallVector<AffineExpr> in{dim(0)}, taps, out;
+  for (int64_t i = 0; i < spatial; ++i) {
+    in.push_back(dim(1 + i) * op.getStrides()[i] + dim(outer + i) * op.getDilations()[i]);
+    taps.push_back(dim(outer + i));
+  }
+  in.push_back(dim(outer - 1));
+  for (int64_t i = 0; i < outer; ++i)
+    out.push_back(dim(i));
+  SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, b.getContext()),
+                              AffineMap::get(loops, 0, taps, b.getContext()),
+                              AffineMap::get(loops, 0, out, b.getContext())};
+  SmallVector<utils::IteratorType> iterators(outer, utils::IteratorType::parallel);
+  iterators.append(spatial, utils::IteratorType::reduction);
+  // An operand that no one reads gives the window's loops their sizes.
+  Value range = lower.empty(RankedTensorType::get(op.getKernel(), b.getI1Type()), window);
+  Value init = lower.filled(type.clone(compute), shape, nothing);
+  return linalg::GenericOp::create(b, lower.loc, init.getType(), ValueRange{input, range}, init, maps, iterators,
+                                   [&](OpBuilder &b, Location loc, ValueRange args) {
+                                     Value value = widen(b, loc, args[0]);
+                                     linalg::YieldOp::create(b, loc, combine(b, loc, kind, args[2], value, isUnsigned));
+                                   })
+      .getResult(0);
+}
+
 struct LowerPool final : GraphPattern<PoolOp> {
   using GraphPattern::GraphPattern;
   LogicalResult matchAndRewrite(PoolOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     Lowering lower(rewriter, op.getLoc());
     RankedTensorType type = convertedType(op);
     ArrayRef<Size> shape = shapeOf(op);
-    Window window(op, lower, shapeOf(op.getInput()));
+    Window window(op, lower, shapeOf(op.getInput()), op.getChannelsLast() ? 1 : 2);
     ReduceKind kind = op.getKind() == PoolKind::max ? ReduceKind::max : ReduceKind::sum;
     bool isUnsigned = isUnsignedElement(op.getInput().getType());
     Type element = getElementTypeOrSelf(op.getInput().getType()), compute = getComputeType(element);
-    Value init = lower.filled(type.clone(compute), shape, neutral(rewriter, op.getLoc(), kind, element));
     Value input = adaptor.getInput();
-    Value result = lower.reduce(init, window.sizes(lower),
-                                [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
-                                  auto [from, inside] = window.place(b, loc, indices);
-                                  auto branch = scf::IfOp::create(
-                                      b, loc, inside,
-                                      [&, from = from](OpBuilder &b, Location loc) {
-                                        Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
-                                        scf::YieldOp::create(b, loc, combine(b, loc, kind, old, value, isUnsigned));
-                                      },
-                                      [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, old); });
-                                  return branch.getResult(0);
-                                });
+    auto plain = [&] {
+      Value init = lower.filled(type.clone(compute), shape, neutral(rewriter, op.getLoc(), kind, element));
+      return lower.reduce(init, window.sizes(lower),
+                          [&](OpBuilder &b, Location loc, ValueRange indices, Value old) -> Value {
+                            auto [from, inside] = window.place(b, loc, indices);
+                            auto branch = scf::IfOp::create(
+                                b, loc, inside,
+                                [&, from = from](OpBuilder &b, Location loc) {
+                                  Value value = widen(b, loc, tensor::ExtractOp::create(b, loc, input, from));
+                                  scf::YieldOp::create(b, loc, combine(b, loc, kind, old, value, isUnsigned));
+                                },
+                                [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, old); });
+                            return branch.getResult(0);
+                          });
+    };
+    Value result =
+        op.getChannelsLast() ? poolChannelsLast(lower, op, input, shapeOf(op.getInput()), type, shape, kind) : plain();
     if (op.getKind() != PoolKind::average && compute == type.getElementType()) {
       rewriter.replaceOp(op, result);
       return success();

@@ -1,0 +1,275 @@
+//===- AssignLayout.cpp - convolutions and pools with the channels last -------------------------------------------===//
+//
+// Transpositions are put around every convolution and pool, then sink towards the results, and those that meet are
+// composed and vanish where they are identities. An op sinks one only when none of its operands has to be transposed at
+// run time in turn: the others are transposed already, weights, or have one element in all axes but one.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#include "passes/Graph/Passes.h"
+
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlc {
+#define GEN_PASS_DEF_GRAPHASSIGNLAYOUTPASS
+#include "passes/Graph/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+using namespace mlc::graph;
+
+namespace {
+
+int64_t rankOf(Value value) { return cast<RankedTensorType>(value.getType()).getRank(); }
+
+Value transpose(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> permutation) {
+  return b.createOrFold<TransposeOp>(loc, value, permutation);
+}
+
+/// N C x… -> N x… C
+SmallVector<int64_t> channelsLast(int64_t rank) {
+  SmallVector<int64_t> permutation{0};
+  for (int64_t axis = 2; axis < rank; ++axis)
+    permutation.push_back(axis);
+  permutation.push_back(1);
+  return permutation;
+}
+
+/// conv(x) -> back(conv channels_last(forth(x))), pools alike
+template <typename Op> bool assign(Op op) {
+  int64_t rank = rankOf(op.getInput());
+  if (op.getChannelsLast() || rank < 3)
+    return false;
+  OpBuilder b(op);
+  SmallVector<int64_t> forth = channelsLast(rank), back = invertPermutationVector(forth);
+  op.getInputMutable().assign(transpose(b, op.getLoc(), op.getInput(), forth));
+  op.setChannelsLast(true);
+  auto type = cast<RankedTensorType>(op.getType());
+  op.getResult().setType(type.clone(applyPermutation(type.getShape(), ArrayRef(forth))));
+  b.setInsertionPointAfter(op);
+  auto result = TransposeOp::create(b, op.getLoc(), type, op.getResult(), back);
+  op.getResult().replaceAllUsesExcept(result, result);
+  return true;
+}
+
+/// Whether the value costs nothing to transpose: it is a weight, a constant, computed from them, or has one element in
+/// all axes but one.
+bool isFreeToTranspose(Value value, unsigned depth = 0) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (llvm::count_if(type.getShape(), [](int64_t size) { return size != 1; }) <= 1)
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (!op || depth > 6)
+    return false;
+  if (isa<WeightOp, ConstantOp>(op))
+    return true;
+  return isa<GraphDialect>(op->getDialect()) && op->getNumOperands() && isMemoryEffectFree(op) &&
+         llvm::all_of(op->getOperands(), [&](Value operand) {
+           return isa<RankedTensorType>(operand.getType()) && isFreeToTranspose(operand, depth + 1) &&
+                  operand.getDefiningOp();
+         });
+}
+
+/// An op that is the same in every layout, with its operands before the transposition `permutation` of rank `rank`;
+/// fails where one has to be moved at run time. A missing leading axis has one element.
+LogicalResult undo(RewriterBase &b, Location loc, OperandRange operands, ArrayRef<int64_t> permutation,
+                   SmallVectorImpl<Value> &result) {
+  int64_t rank = permutation.size();
+  SmallVector<int64_t> inverse = invertPermutationVector(permutation);
+  for (Value operand : operands) {
+    auto type = dyn_cast<RankedTensorType>(operand.getType());
+    if (!type)
+      return failure();
+    auto moved = operand.getDefiningOp<TransposeOp>();
+    if (type.getNumElements() != 1 || !type.hasStaticShape())
+      if (!(moved && moved.getPermutation() == permutation) && !(type.hasStaticShape() && isFreeToTranspose(operand)))
+        return failure();
+  }
+  for (Value operand : operands) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    auto moved = operand.getDefiningOp<TransposeOp>();
+    if (moved && moved.getPermutation() == permutation) {
+      result.push_back(moved.getInput());
+      continue;
+    }
+    if (type.getRank() == 0) {
+      result.push_back(operand);
+      continue;
+    }
+    if (type.getRank() < rank) {
+      SmallVector<OpFoldResult> sizes(rank - type.getRank(), b.getIndexAttr(1));
+      for (int64_t size : type.getShape())
+        sizes.push_back(b.getIndexAttr(size));
+      operand = ReshapeOp::create(b, loc, operand, sizes);
+    }
+    result.push_back(transpose(b, loc, operand, inverse));
+  }
+  return success();
+}
+
+/// The permutation of the first operand that is transposed with the rank of the result.
+std::optional<SmallVector<int64_t>> permutationOf(Operation *op) {
+  int64_t rank = rankOf(op->getResult(0));
+  for (Value operand : op->getOperands())
+    if (auto moved = operand.getDefiningOp<TransposeOp>(); moved && rankOf(moved) == rank)
+      return SmallVector<int64_t>(moved.getPermutation());
+  return std::nullopt;
+}
+
+/// f(transpose(x, p), y) -> transpose(f(x, transpose(y, p⁻¹)), p) of element-wise f
+struct SinkThroughElementwise final : OpInterfaceRewritePattern<ElementwiseOpInterface> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+  LogicalResult matchAndRewrite(ElementwiseOpInterface op, PatternRewriter &rewriter) const override {
+    auto permutation = permutationOf(op);
+    if (!permutation)
+      return rewriter.notifyMatchFailure(op, "no operand is transposed");
+    if (isFreeToTranspose(op->getResult(0)))
+      return rewriter.notifyMatchFailure(op, "weights are computed as they are");
+    SmallVector<Value> operands;
+    if (failed(undo(rewriter, op.getLoc(), op->getOperands(), *permutation, operands)))
+      return rewriter.notifyMatchFailure(op, "another operand would be transposed in turn");
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    SmallVector<int64_t> shape = applyPermutation(type.getShape(), ArrayRef(invertPermutationVector(*permutation)));
+    OperationState state(op.getLoc(), op->getName(), operands, type.clone(shape), op->getAttrs());
+    Value result = rewriter.create(state)->getResult(0);
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, type, result, *permutation);
+    return success();
+  }
+};
+
+/// concat(transpose(x, p), …; a) -> transpose(concat(x, …; p[a]), p)
+struct SinkThroughConcat final : OpRewritePattern<ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ConcatOp op, PatternRewriter &rewriter) const override {
+    auto permutation = permutationOf(op);
+    SmallVector<Value> operands;
+    if (!permutation || failed(undo(rewriter, op.getLoc(), op->getOperands(), *permutation, operands)))
+      return rewriter.notifyMatchFailure(op, "not all inputs are transposed alike");
+    Value result = ConcatOp::create(rewriter, op.getLoc(), operands, (*permutation)[op.getAxis()]);
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), result, *permutation);
+    return success();
+  }
+};
+
+/// reduce(transpose(x, p); axes) -> transpose(reduce(x; p[axes]), what p leaves of the axes)
+struct SinkThroughReduce final : OpRewritePattern<ReduceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
+    auto moved = op.getInput().getDefiningOp<TransposeOp>();
+    if (!moved)
+      return rewriter.notifyMatchFailure(op, "the input is not transposed");
+    ArrayRef<int64_t> permutation = moved.getPermutation();
+    SmallVector<int64_t> axes;
+    for (int64_t axis : op.getAxes())
+      axes.push_back(permutation[axis]);
+    llvm::sort(axes);
+    Value result = ReduceOp::create(rewriter, op.getLoc(), op.getKind(), moved.getInput(), axes, op.getKeepDims());
+    SmallVector<int64_t> kept;
+    if (op.getKeepDims()) {
+      kept.assign(permutation.begin(), permutation.end());
+    } else {
+      for (auto [axis, from] : llvm::enumerate(permutation))
+        if (!llvm::is_contained(op.getAxes(), static_cast<int64_t>(axis)))
+          kept.push_back(from - llvm::count_if(axes, [&](int64_t gone) { return gone < from; }));
+    }
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), result, kept);
+    return success();
+  }
+};
+
+/// pad(transpose(x, p); low, high) -> transpose(pad(x; low and high permuted), p)
+struct SinkThroughPad final : OpRewritePattern<PadOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(PadOp op, PatternRewriter &rewriter) const override {
+    auto moved = op.getInput().getDefiningOp<TransposeOp>();
+    if (!moved)
+      return rewriter.notifyMatchFailure(op, "the input is not transposed");
+    SmallVector<int64_t> inverse = invertPermutationVector(moved.getPermutation());
+    auto permuted = [&](SmallVector<OpFoldResult> list) { return applyPermutation(ArrayRef(list), ArrayRef(inverse)); };
+    Value result = PadOp::create(rewriter, op.getLoc(), op.getMode(), moved.getInput(), op.getValue(),
+                                 permuted(op.getMixedLow()), permuted(op.getMixedHigh()));
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), result, moved.getPermutation());
+    return success();
+  }
+};
+
+/// slice(transpose(x, p); …) -> transpose(slice(x; … permuted), p)
+struct SinkThroughSlice final : OpRewritePattern<SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(SliceOp op, PatternRewriter &rewriter) const override {
+    auto moved = op.getInput().getDefiningOp<TransposeOp>();
+    if (!moved)
+      return rewriter.notifyMatchFailure(op, "the input is not transposed");
+    SmallVector<int64_t> inverse = invertPermutationVector(moved.getPermutation());
+    auto permuted = [&](SmallVector<OpFoldResult> list) { return applyPermutation(ArrayRef(list), ArrayRef(inverse)); };
+    Value result = SliceOp::create(rewriter, op.getLoc(), moved.getInput(), permuted(op.getMixedOffsets()),
+                                   permuted(op.getMixedSizes()), permuted(op.getMixedSteps()));
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), result, moved.getPermutation());
+    return success();
+  }
+};
+
+/// transpose(x, p) -> reshape(x) where the axes of more than one element stay in order
+struct ReshapeInstead final : OpRewritePattern<TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(TransposeOp op, PatternRewriter &rewriter) const override {
+    auto type = cast<RankedTensorType>(op.getInput().getType());
+    int64_t last = -1;
+    for (int64_t from : op.getPermutation()) {
+      if (type.getDimSize(from) == 1)
+        continue;
+      if (from < last)
+        return rewriter.notifyMatchFailure(op, "elements move");
+      last = from;
+    }
+    // Another transposition may still meet this one.
+    if (!type.hasStaticShape())
+      return rewriter.notifyMatchFailure(op, "sizes are known only at run time");
+    SmallVector<OpFoldResult> sizes;
+    for (int64_t size : cast<RankedTensorType>(op.getType()).getShape())
+      sizes.push_back(rewriter.getIndexAttr(size));
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getInput(), sizes);
+    return success();
+  }
+};
+
+/// reshape(reshape(x)) -> reshape(x)
+struct ComposeReshapes final : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReshapeOp op, PatternRewriter &rewriter) const override {
+    auto inner = op.getInput().getDefiningOp<ReshapeOp>();
+    if (!inner)
+      return rewriter.notifyMatchFailure(op, "the input is not a reshape");
+    rewriter.modifyOpInPlace(op, [&] { op.getInputMutable().assign(inner.getInput()); });
+    return success();
+  }
+};
+
+struct AssignLayout final : mlc::impl::GraphAssignLayoutPassBase<AssignLayout> {
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa<ConvOp, PoolOp>(op))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops) {
+      bool assigned = isa<ConvOp>(op) ? assign(cast<ConvOp>(op)) : assign(cast<PoolOp>(op));
+      numAssigned += assigned;
+    }
+    if (ops.empty())
+      return;
+    RewritePatternSet sink(&getContext());
+    sink.add<SinkThroughElementwise, SinkThroughConcat, SinkThroughReduce, SinkThroughPad, SinkThroughSlice>(
+        &getContext());
+    TransposeOp::getCanonicalizationPatterns(sink, &getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(sink))))
+      return signalPassFailure();
+    RewritePatternSet reshape(&getContext());
+    reshape.add<ReshapeInstead, ComposeReshapes>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(reshape))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

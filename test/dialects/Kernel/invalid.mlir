@@ -1,0 +1,58 @@
+// RUN: mlc-opt %s --split-input-file --verify-diagnostics
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c1_maps(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) {
+  // expected-error @+1 {{expected one map an operand, but got 2}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #out] parallel 2 sizes [4, 16, 8] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c1_rank(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) {
+  // expected-error @+1 {{requires maps from 3 loops to the axes of the operands}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (n, m)>
+func.func @contract_c2_result(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<16x4xf32>) {
+  // expected-error @+1 {{requires a result whose axes are the parallel loops in order}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<16x4xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<16x4xf32>
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c3_epilogue(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) {
+  // expected-error @+1 {{requires an epilogue from the sum and the extras to an element of the result}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] {
+  ^bb0(%sum: f32, %extra: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}

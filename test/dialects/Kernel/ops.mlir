@@ -1,0 +1,32 @@
+// RUN: mlc-opt %s | mlc-opt | FileCheck %s
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#bias = affine_map<(m, n, k) -> (n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+// CHECK-LABEL: @contract
+func.func @contract(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<16xf32>, %i: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // CHECK: kernel.contract ins(%{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<8x16xf32>) extras(%{{.*}} : tensor<16xf32>) outs(%{{.*}} : tensor<4x16xf32>)
+  // CHECK-SAME: parallel 2 sizes [4, 16, 8]
+  // CHECK: kernel.yield %{{.*}} : f32
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) extras(%c : tensor<16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #bias, #out] parallel 2 sizes [4, 16, 8] {
+  ^bb0(%sum: f32, %bias: f32):
+    %1 = arith.addf %sum, %bias : f32
+    kernel.yield %1 : f32
+  } -> tensor<4x16xf32>
+  return %0 : tensor<4x16xf32>
+}
+
+/// On memory, with a tile and a packed operand.
+// CHECK-LABEL: @on_memory
+func.func @on_memory(%a: memref<4x8xf32>, %b: memref<1x8x16xf32>, %i: memref<4x16xf32>) {
+  // CHECK: tile [4, 1] packed
+  kernel.contract ins(%a, %b : memref<4x8xf32>, memref<1x8x16xf32>) outs(%i : memref<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] tile [4, 1] packed {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}

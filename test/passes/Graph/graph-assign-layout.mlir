@@ -1,0 +1,43 @@
+// RUN: mlc-opt %s --graph-assign-layout | FileCheck %s
+
+graph.parameter @w : tensor<4x3x3x3xf32> {file = "w", offset = 0 : i64}
+graph.parameter @v : tensor<4x4x1x1xf32> {file = "v", offset = 0 : i64}
+
+/// Between two convolutions nothing is transposed.
+// CHECK-LABEL: @chain
+func.func @chain(%x: tensor<1x3x8x8xf32>) -> tensor<1x4x8x8xf32> {
+  // CHECK: graph.transpose %{{.*}} {permutation = array<i64: 0, 2, 3, 1>}
+  // CHECK: graph.conv {{.*}}channels_last{{.*}} -> tensor<1x8x8x4xf32>
+  // CHECK-NOT: graph.transpose
+  // CHECK: graph.max
+  // CHECK-NOT: graph.transpose
+  // CHECK: graph.conv {{.*}}channels_last
+  // CHECK: graph.transpose %{{.*}} {permutation = array<i64: 0, 3, 1, 2>}
+  %w = graph.weight @w : tensor<4x3x3x3xf32>
+  %v = graph.weight @v : tensor<4x4x1x1xf32>
+  %zero = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x3x8x8xf32>, tensor<4x3x3x3xf32>) -> tensor<1x4x8x8xf32>
+  %1 = graph.max %0, %zero : (tensor<1x4x8x8xf32>, tensor<f32>) -> tensor<1x4x8x8xf32>
+  %2 = graph.conv %1, %v {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x4x8x8xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x8x8xf32>
+  return %2 : tensor<1x4x8x8xf32>
+}
+
+/// An average over the image needs no transposition.
+// CHECK-LABEL: @global_pool
+func.func @global_pool(%x: tensor<1x4x8x8xf32>) -> tensor<1x4xf32> {
+  // CHECK: graph.pool max {{.*}}channels_last
+  // CHECK-NEXT: graph.reduce sum %{{.*}} {axes = array<i64: 1, 2>}
+  // CHECK-NOT: graph.transpose
+  // CHECK: return
+  %0 = graph.pool max %x {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x4x8x8xf32>) -> tensor<1x4x4x4xf32>
+  %1 = graph.reduce sum %0 {axes = array<i64: 2, 3>} : (tensor<1x4x4x4xf32>) -> tensor<1x4xf32>
+  return %1 : tensor<1x4xf32>
+}
+
+/// A graph without convolutions stays as it is.
+// CHECK-LABEL: @no_assign
+func.func @no_assign(%x: tensor<2x3xf32>) -> tensor<3x2xf32> {
+  // CHECK: graph.transpose %{{.*}} {permutation = array<i64: 1, 0>}
+  %0 = graph.transpose %x {permutation = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  return %0 : tensor<3x2xf32>
+}

@@ -1,0 +1,79 @@
+// RUN: mlc-opt %s --vector-lower-contractions --split-input-file | FileCheck %s
+// RUN: mlc-opt %s --vector-lower-contractions="vector-bits=256 l2-bytes=65536" --split-input-file | FileCheck %s --check-prefix=NARROW
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Two rows of one vector; the last of five rows has a body of its own, the four columns behind 16 a mask.
+// CHECK-LABEL: @edges
+func.func @edges(%a: memref<5x8xf32>, %b: memref<8x20xf32>, %c: memref<5x20xf32>) {
+  // CHECK: scf.for
+  // CHECK: vector.load
+  // CHECK: memref.load
+  // CHECK: vector.fma {{.*}} : vector<16xf32>
+  // CHECK: vector.store
+  // CHECK: vector.maskedload
+  // CHECK: vector.maskedstore
+  // CHECK-NOT: kernel.contract
+  // NARROW-LABEL: @edges
+  // NARROW: vector.fma {{.*}} : vector<8xf32>
+  kernel.contract ins(%a, %b : memref<5x8xf32>, memref<8x20xf32>) outs(%c : memref<5x20xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [5, 20, 8] tile [2, 1] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#bias = affine_map<(m, n, k) -> (n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// A large one becomes tasks of a parallel loop; its epilogue is on vectors.
+// CHECK-LABEL: func.func private @kernel
+// CHECK-SAME: %{{.*}}: index, %{{.*}}: index)
+// CHECK: arith.addf {{.*}} : vector<16xf32>
+// CHECK-LABEL: @entry
+// CHECK: rt.parallel_for %{{.*}}, @kernel
+// NARROW-LABEL: @entry
+func.func private @kernel(%a: memref<512x512xf32>, %b: memref<16x512x32xf32>, %v: memref<512xf32>, %c: memref<512x512xf32>) {
+  kernel.contract ins(%a, %b : memref<512x512xf32>, memref<16x512x32xf32>) extras(%v : memref<512xf32>) outs(%c : memref<512x512xf32>)
+    maps [#lhs, #rhs, #bias, #out] parallel 2 sizes [512, 512, 512] tile [12, 2] packed {
+  ^bb0(%sum: f32, %bias: f32):
+    %0 = arith.addf %sum, %bias : f32
+    kernel.yield %0 : f32
+  }
+  return
+}
+func.func @entry(%frame: !rt.frame, %a: memref<512x512xf32>, %b: memref<16x512x32xf32>, %v: memref<512xf32>, %c: memref<512x512xf32>) {
+  func.call @kernel(%a, %b, %v, %c) : (memref<512x512xf32>, memref<16x512x32xf32>, memref<512xf32>, memref<512x512xf32>) -> ()
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// A small one stays on the calling thread.
+// CHECK-LABEL: @no_parallel
+// CHECK-NOT: rt.parallel_for
+// CHECK: call @small
+// NARROW-LABEL: @no_parallel
+func.func @no_parallel(%frame: !rt.frame, %a: memref<8x8xf32>, %b: memref<8x16xf32>, %c: memref<8x16xf32>) {
+  func.call @small(%a, %b, %c) : (memref<8x8xf32>, memref<8x16xf32>, memref<8x16xf32>) -> ()
+  return
+}
+func.func private @small(%a: memref<8x8xf32>, %b: memref<8x16xf32>, %c: memref<8x16xf32>) {
+  kernel.contract ins(%a, %b : memref<8x8xf32>, memref<8x16xf32>) outs(%c : memref<8x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 16, 8] tile [8, 1] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
