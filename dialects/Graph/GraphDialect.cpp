@@ -140,8 +140,7 @@ bool mlc::graph::isEvaluable(Operation *op) {
     return pad.getMode() == PadMode::constant;
   if (isa<AddOp, SubOp, MulOp, DivOp, MaxOp, MinOp, PowOp>(op))
     return true;
-  return isa<WeightOp, AbsOp, NegOp, SqrtOp, ExpOp, CastOp, TransposeOp, ReshapeOp, ExpandOp, SliceOp,
-             ConcatOp>(op);
+  return isa<WeightOp, AbsOp, NegOp, SqrtOp, ExpOp, CastOp, TransposeOp, ReshapeOp, ExpandOp, SliceOp, ConcatOp>(op);
 }
 
 int64_t mlc::graph::getByteSize(RankedTensorType type) {

@@ -8,6 +8,7 @@
 #include "lib/Support/WeightEvaluation.h"
 
 #include "lib/Support/PackWeight.h"
+#include "lib/Support/WinogradFilter.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -513,6 +514,13 @@ WeightBytes evaluateWeight(ParameterOp parameter, const WeightStore &weights) {
     auto packed = std::make_shared<std::vector<char>>(packWeight(from.bytes, cast<RankedTensorType>(source.getType()),
                                                                  cast<RankedTensorType>(parameter.getType()), pack));
     return {*packed, packed};
+  }
+  if (auto name = parameter->getAttrOfType<FlatSymbolRefAttr>("graph.winograd")) {
+    auto source = SymbolTable::lookupNearestSymbolFrom<ParameterOp>(parameter, name);
+    auto shape = cast<RankedTensorType>(source.getType()).getShape();
+    WeightBytes from = evaluateWeight(source, weights);
+    auto result = std::make_shared<std::vector<char>>(transformWinogradFilter(from.bytes, shape[0], shape[1]));
+    return {*result, result};
   }
   std::optional<ArrayRef<char>> bytes = weights.lookup(parameter.getSymName());
   assert(bytes && "importers define every weight");
