@@ -73,7 +73,7 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createBufferBindEntryPass()); // arguments and results become the frame
   if (options.optLevel > 0) {
     pm.addNestedPass<func::FuncOp>(createBufferUnshareDestinationsPass()); // what CSE made one
-    pm.addPass(bufferization::createEmptyTensorEliminationPass()); // results are computed where they are wanted
+    pm.addPass(bufferization::createEmptyTensorEliminationPass());         // results are computed where they are wanted
   }
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.allowReturnAllocsFromLoops = true;

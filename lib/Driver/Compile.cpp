@@ -202,8 +202,7 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
         reason = "does not say in which file it is; compile the model that this was printed from";
       } else if (llvm::Expected<ArrayRef<char>> file = weights.mapFile(*parameter.getFile()); !file) {
         reason = "cannot be read: " + llvm::toString(file.takeError());
-      } else if (uint64_t offset = *parameter.getOffset();
-                 offset > file->size() || bytes > file->size() - offset) {
+      } else if (uint64_t offset = *parameter.getOffset(); offset > file->size() || bytes > file->size() - offset) {
         reason = "ends behind the end of '" + parameter.getFile()->str() + "'";
       } else {
         weights.define(name, file->slice(offset, bytes));
