@@ -33,6 +33,8 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createGraphFoldWeightsPass()); // what is made of weights alone becomes a weight
     pm.addPass(createCSEPass());              // also of weights that are read twice
+    if (!options.exact)
+      pm.addPass(createGraphChooseWinogradPass()); // fewer products for 3×3 convolutions
   }
   pm.addPass(createSymbolDCEPass()); // weights that no node reads
 }
@@ -71,7 +73,7 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createBufferBindEntryPass()); // arguments and results become the frame
   if (options.optLevel > 0) {
     pm.addNestedPass<func::FuncOp>(createBufferUnshareDestinationsPass()); // what CSE made one
-    pm.addPass(bufferization::createEmptyTensorEliminationPass()); // results are computed where they are wanted
+    pm.addPass(bufferization::createEmptyTensorEliminationPass());         // results are computed where they are wanted
   }
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.allowReturnAllocsFromLoops = true;
@@ -136,12 +138,13 @@ void registerPassesAndPipelines() {
   registerBufferPasses();
   struct Options : PassPipelineOptions<Options> {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
+    Option<bool> exact{*this, "exact", llvm::cl::desc("no Winograd convolutions"), llvm::cl::init(false)};
   };
   for (const Phase &phase : getPhases())
     PassPipelineRegistration<Options>("phase-" + phase.name.str(),
                                       "the passes that lead to the phase " + phase.name.str(),
                                       [&phase](OpPassManager &pm, const Options &options) {
-                                        phase.build(pm, PipelineOptions{options.optLevel, {}});
+                                        phase.build(pm, PipelineOptions{options.optLevel, options.exact, {}});
                                       });
 }
 

@@ -12,6 +12,8 @@ namespace mlc {
 struct PipelineOptions {
   /// 0: plain loops, the oracle. 1 to 3: fused and reordered.
   unsigned optLevel = 3;
+  /// No transformation that computes other terms than the model's: no Winograd convolutions.
+  bool exact = false;
   /// The processor to generate code for.
   TargetProperties target;
 };

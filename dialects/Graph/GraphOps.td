@@ -500,6 +500,20 @@ def ConvOp : Graph_Op<"conv", [SameOperandsAndResultElementType]> {
   let hasVerifier = 1;
 }
 
+def WinogradConvOp : Graph_Op<"winograd_conv", [SameOperandsAndResultElementType]> {
+  let summary = "convolves with 3×3 filters by tiles of 4×4 results";
+  let description = [{
+    `input[N, H, W, C]` with the transformed `filter[6, 6, C, F]` (`graph.winograd` on its parameter says of what) gives
+    `[N, y, x, F]` with zero padding: what `graph.conv` with `channels_last` and strides of 1 gives, but for rounding.
+
+    Constraints: (C1) input and filter have rank 4; (C2) the filter is 6 by 6; (C3) `pads` has four entries, none negative;
+    (C4) the channels of input and filter fit.
+  }];
+  let arguments = (ins Graph_TensorOf<F32>:$input, Graph_TensorOf<F32>:$filter, DenseI64ArrayAttr:$pads);
+  let results = (outs Graph_TensorOf<F32>:$result);
+  let hasVerifier = 1;
+}
+
 def ConvTransposeOp : Graph_Op<"conv_transpose", [SameOperandsAndResultElementType]> {
   let summary = "applies the transpose of a convolution";
   let description = [{

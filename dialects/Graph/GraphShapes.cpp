@@ -113,6 +113,7 @@ MLC_ELEMENT_OF_INPUT(ScatterElementsOp)
 MLC_ELEMENT_OF_INPUT(ScatterNDOp)
 MLC_ELEMENT_OF_INPUT(MatMulOp)
 MLC_ELEMENT_OF_INPUT(ConvOp)
+MLC_ELEMENT_OF_INPUT(WinogradConvOp)
 MLC_ELEMENT_OF_INPUT(ConvTransposeOp)
 MLC_ELEMENT_OF_INPUT(PoolOp)
 MLC_ELEMENT_OF_INPUT(ReduceOp)
@@ -280,6 +281,18 @@ LogicalResult ConvOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes
   if (channelsLast)
     result.push_back(filter[0]);
   shapes.push_back(std::move(result));
+  return success();
+}
+
+LogicalResult WinogradConvOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
+  if (rankOf(adaptor.getInput()) != 4 || rankOf(adaptor.getFilter()) != 4 || adaptor.getPads().size() != 4)
+    return failure();
+  Shape input = sizes.shape(adaptor.getInput()), filter = sizes.shape(adaptor.getFilter());
+  auto slid = [&](int64_t i) {
+    return slide(input[1 + i], sizes.constant(3), 1, 1, adaptor.getPads()[i], adaptor.getPads()[2 + i], /*ceil=*/false,
+                 sizes);
+  };
+  shapes.push_back(Shape{input[0], slid(0), slid(1), filter[3]});
   return success();
 }
 

@@ -259,6 +259,19 @@ LogicalResult ConvOp::verify() {
   return verifyConvolution(*this, getChannelsLast() ? last : 1, /*inputChannelAxis=*/1);
 }
 
+LogicalResult WinogradConvOp::verify() {
+  if (failed(verifyRank(*this, "input", getInput(), 4)) || failed(verifyRank(*this, "filter", getFilter(), 4))) // (C1)
+    return failure();
+  auto input = cast<RankedTensorType>(getInput().getType()), filter = cast<RankedTensorType>(getFilter().getType());
+  if (filter.getDimSize(0) != 6 || filter.getDimSize(1) != 6) // (C2)
+    return emitOpError("expected a filter of 6 by 6, but got ") << filter;
+  if (failed(verifyEntries(*this, "pads", getPads(), 4)) || failed(verifyAtLeast(*this, "pads", getPads(), 0))) // (C3)
+    return failure();
+  if (!input.isDynamicDim(3) && !filter.isDynamicDim(2) && input.getDimSize(3) != filter.getDimSize(2)) // (C4)
+    return emitOpError("expected ") << filter.getDimSize(2) << " input channels, but got " << input.getDimSize(3);
+  return success();
+}
+
 LogicalResult ConvTransposeOp::verify() {
   if (failed(verifyConvolution(*this, 1, /*inputChannelAxis=*/0)))
     return failure();

@@ -104,6 +104,7 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("--cache", options.cache, "folder of kernels compiled before (default: ~/.cache/mlc)");
   app.add_flag("--no-cache", options.noCache, "compile every kernel again and keep none");
   app.add_option("-O", level, "0 (plain loops, the oracle) to 3 (default)")->check(CLI::IsMember({"0", "1", "2", "3"}));
+  app.add_flag("--exact", options.exact, "compute convolutions as written, not by Winograd tiles (other rounding)");
   app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
   app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();
   std::string weights = "embed";

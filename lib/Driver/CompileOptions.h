@@ -21,6 +21,8 @@ struct CompileOptions {
   /// C identifier of the model; empty: from the output's name.
   std::string name;
   unsigned optLevel = 3;
+  /// Convolutions are computed as the model says, not by Winograd's tiles.
+  bool exact = false;
   std::string cpu = "native";
   std::string triple;
   /// Threads of the compiler; 0: as many as there are processors.

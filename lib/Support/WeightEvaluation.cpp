@@ -8,6 +8,7 @@
 #include "lib/Support/WeightEvaluation.h"
 
 #include "lib/Support/PackWeight.h"
+#include "lib/Support/WinogradFilter.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -537,6 +538,8 @@ SmallVector<ParameterOp> sourcesOf(ParameterOp parameter) {
   };
   if (auto pack = parameter->getAttrOfType<DictionaryAttr>("kernel.pack"))
     add(pack.getAs<FlatSymbolRefAttr>("source"));
+  if (auto name = parameter->getAttrOfType<FlatSymbolRefAttr>("graph.winograd"))
+    add(name);
   parameter.getBody().walk([&](WeightOp weight) { add(weight.getParameterAttr()); });
   return sources;
 }
@@ -558,6 +561,13 @@ WeightBytes evaluateWeight(ParameterOp parameter, const WeightStore &weights) {
     auto packed = std::make_shared<std::vector<char>>(packWeight(from.bytes, cast<RankedTensorType>(source.getType()),
                                                                  cast<RankedTensorType>(parameter.getType()), pack));
     return {*packed, packed};
+  }
+  if (auto name = parameter->getAttrOfType<FlatSymbolRefAttr>("graph.winograd")) {
+    auto source = SymbolTable::lookupNearestSymbolFrom<ParameterOp>(parameter, name);
+    auto shape = cast<RankedTensorType>(source.getType()).getShape();
+    WeightBytes from = evaluateWeight(source, weights);
+    auto result = std::make_shared<std::vector<char>>(transformWinogradFilter(from.bytes, shape[0], shape[1]));
+    return {*result, result};
   }
   std::optional<ArrayRef<char>> bytes = weights.lookup(parameter.getSymName());
   assert(bytes && "importers define every weight");

@@ -1,4 +1,5 @@
-//===- UnshareDestinations.cpp - a destination of its own for every result -----------------------------------------===//
+//===- UnshareDestinations.cpp - a destination of its own for every result
+//-----------------------------------------===//
 //
 // On tensors, right before bufferization: CSE must not run in between.
 //

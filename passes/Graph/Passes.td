@@ -56,4 +56,17 @@ def GraphAssignLayoutPass : Pass<"graph-assign-layout", "::mlir::func::FuncOp"> 
   let statistics = [Statistic<"numAssigned", "channels-last", "ops that run with the channels last">];
 }
 
+def GraphChooseWinogradPass : Pass<"graph-choose-winograd", "::mlir::ModuleOp"> {
+  let summary = "Computes 3×3 convolutions by tiles, with fewer products, where that pays";
+  let description = [{
+    Channels-last convolutions of f32 with known filters and strides of 1. The filters are transformed at compile time.
+
+    ```
+    graph.conv %0, %w {channels_last …}      =>      graph.winograd_conv %0, %w.winograd
+    ```
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect"];
+  let statistics = [Statistic<"numChosen", "winograd-convolutions", "convolutions computed by tiles">];
+}
+
 #endif

@@ -133,6 +133,9 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t outer = 1, lines = 1, inner = 1, reduction = 1;
     for (unsigned loop : nest.outer)
       outer *= known(nest.loops[loop].size);
+    int64_t nested = 1;
+    for (unsigned loop : nest.nested)
+      nested *= known(nest.loops[loop].size);
     for (unsigned loop : nest.lines)
       lines *= known(nest.loops[loop].size);
     if (nest.row)
@@ -143,9 +146,9 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t units = nest.lines.empty() ? llvm::divideCeil(inner, rows) : lines;
     int64_t rowsOfUnit = nest.lines.empty() ? rows : inner;
     int64_t bytes = op.getSumType().getIntOrFloatBitWidth() / 8;
-    int64_t work = 2 * outer * lines * inner * columns * reduction;
-    // The rows of a block stay in half of the second cache while the panels pass; each panel of a depthwise window reads
-    // other channels of the same lines.
+    int64_t work = 2 * outer * nested * lines * inner * columns * reduction;
+    // The rows of a block stay in half of the second cache while the panels pass; each panel of a depthwise window
+    // reads other channels of the same lines.
     if (op.getLhsMap().isFunctionOfDim(nest.vector))
       reduction = 2 * columns;
     int64_t cached =
@@ -190,6 +193,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Nest nest = buildNest(a, op, op.getOperands());
     nest.join();
     nest.takeLines(rows);
+    nest.nestOuter(kMostTasks);
     Blocks blocks = chooseBlocks(op, nest, rows, width);
     Counts counts = count(a, nest, blocks, rows, width);
     Index begin = 0, end = counts.tasks;
@@ -212,6 +216,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
         Nest same = buildNest(outside, op, operands);
         same.join();
         same.takeLines(rows);
+        same.nestOuter(kMostTasks);
         Value tasks = outside.value(count(outside, same, blocks, rows, width).tasks);
         Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
         mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
@@ -238,16 +243,28 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       Index lastPanel = a.min(a.add(firstPanel, blocks.panelsOfTask), counts.panels);
       Index firstUnit = a.mul(block, blocks.unitsOfTask);
       Index lastUnit = a.min(a.add(firstUnit, blocks.unitsOfTask), counts.units);
-      a.forEach(firstPanel, lastPanel, 1, [&](Index panel) {
-        Place there = nest.advance(a, place, nest.vector, a.mul(panel, width), /*skip=*/1);
-        there.offsets[1] = a.add(there.offsets[1], a.mul(panel, nest.panelStride));
-        Index left = a.sub(nest.loops[nest.vector].size, a.mul(panel, width));
-        tile.forWidths(left, vectors, [&](int64_t here, ArrayRef<Value> masks) {
-          lowerRows(a, nest, tile, there, firstUnit, lastUnit, rows, here, masks);
+      forEachNested(a, nest, nest.nested, place, [&](const Place &place) {
+        a.forEach(firstPanel, lastPanel, 1, [&](Index panel) {
+          Place there = nest.advance(a, place, nest.vector, a.mul(panel, width), /*skip=*/1);
+          there.offsets[1] = a.add(there.offsets[1], a.mul(panel, nest.panelStride));
+          Index left = a.sub(nest.loops[nest.vector].size, a.mul(panel, width));
+          tile.forWidths(left, vectors, [&](int64_t here, ArrayRef<Value> masks) {
+            lowerRows(a, nest, tile, there, firstUnit, lastUnit, rows, here, masks);
+          });
         });
       });
     });
     op->erase();
+  }
+
+  /// Calls `body` with the places of all iterations of `loops`.
+  static void forEachNested(Arithmetic &a, const Nest &nest, ArrayRef<unsigned> loops, const Place &place,
+                            llvm::function_ref<void(const Place &)> body) {
+    if (loops.empty())
+      return body(place);
+    a.forEach(0, nest.loops[loops.front()].size, 1, [&](Index at) {
+      forEachNested(a, nest, loops.drop_front(), nest.advance(a, place, loops.front(), at), body);
+    });
   }
 
   /// The tiles of the units [first, last) on one panel.

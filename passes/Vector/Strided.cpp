@@ -169,6 +169,19 @@ void Nest::takeLines(int64_t rows) {
   line = lines.pop_back_val();
 }
 
+void Nest::nestOuter(int64_t enough) {
+  int64_t tasks = 1;
+  for (size_t i = 0; i < outer.size(); ++i) {
+    if (tasks >= enough) {
+      nested.assign(outer.begin() + i, outer.end());
+      outer.truncate(i);
+      return;
+    }
+    const Index &size = loops[outer[i]].size;
+    tasks *= size.isConstant() ? size.constant() : 1;
+  }
+}
+
 Index Nest::rowCount(Arithmetic &a) const {
   Index size = loops[*row].size;
   return line ? a.mul(size, loops[*line].size) : size;

@@ -86,7 +86,8 @@ struct Nest {
   Index panelStride = 0;
 
   // Set by join():
-  llvm::SmallVector<unsigned> outer;      ///< batches and further columns
+  llvm::SmallVector<unsigned> outer;      ///< batches and further columns, each a task
+  llvm::SmallVector<unsigned> nested;     ///< those inside of a task
   llvm::SmallVector<unsigned> lines;      ///< loops over rows that are not evenly spaced with `row`
   std::optional<unsigned> row;            ///< the loop that register tiles take rows from
   std::optional<unsigned> line;           ///< the loop around it, where a tile takes whole lines of `row`
@@ -98,6 +99,9 @@ struct Nest {
 
   /// Lets tiles of `rows` rows, more than `row` has, take whole lines of it.
   void takeLines(int64_t rows);
+
+  /// Moves outer loops into the tasks where those outside are `enough` tasks already.
+  void nestOuter(int64_t enough);
 
   /// The number of rows that tiles are cut from.
   Index rowCount(Arithmetic &arithmetic) const;

@@ -16,7 +16,8 @@ constexpr double kOverhead = 6;
 /// Beyond it nothing is gained: a row alone streams its panel at the bandwidth of memory.
 constexpr int64_t kMostVectors = 8;
 
-/// Rows where lhs is read in vectors: the reduction is unrolled, and its vectors of rhs stay in registers beside the sums.
+/// Rows where lhs is read in vectors: the reduction is unrolled, and its vectors of rhs stay in registers beside the
+/// sums.
 constexpr int64_t kMostVectorRows = 8;
 
 double costOfTile(const TileProblem &problem, int64_t rows, int64_t vectors) {

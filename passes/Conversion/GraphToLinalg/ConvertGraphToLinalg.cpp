@@ -81,6 +81,7 @@ struct ConvertGraphToLinalg final : mlc::impl::ConvertGraphToLinalgPassBase<Conv
     populateWindowLowerings(patterns, converter, shapes);
     populateReductionLowerings(patterns, converter, shapes);
     populateScanLowerings(patterns, converter, shapes);
+    populateWinogradLowering(patterns, converter, shapes);
     populateResizeLowering(patterns, converter, shapes);
     patterns.add<ConvertTypes, ConvertWeight>(converter, context);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, converter);

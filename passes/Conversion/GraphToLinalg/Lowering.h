@@ -120,6 +120,7 @@ void populateContractionLowerings(mlir::RewritePatternSet &, const mlir::TypeCon
 void populateWindowLowerings(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateReductionLowerings(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateScanLowerings(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
+void populateWinogradLowering(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateResizeLowering(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 
 } // namespace mlc::graph

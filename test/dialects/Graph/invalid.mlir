@@ -275,3 +275,19 @@ func.func @resize_c3_roi(%x: tensor<2x3xf32>, %s: tensor<2xf64>, %r: tensor<2xf6
   %0 = graph.resize nearest %x, %s, %r to [2, 6] coordinates asymmetric nearest floor {cubic_coefficient = -0.75 : f64, extrapolation = 0.0 : f64} : (tensor<2x3xf32>, tensor<2xf64>, tensor<2xf64>) -> tensor<2x6xf32>
   return
 }
+
+// -----
+
+func.func @winograd_conv_c2_filter(%x: tensor<1x8x8x3xf32>, %w: tensor<3x3x3x4xf32>) {
+  // expected-error @+1 {{expected a filter of 6 by 6, but got}}
+  %0 = graph.winograd_conv %x, %w {pads = array<i64: 0, 0, 0, 0>} : (tensor<1x8x8x3xf32>, tensor<3x3x3x4xf32>) -> tensor<1x6x6x4xf32>
+  return
+}
+
+// -----
+
+func.func @winograd_conv_c4_channels(%x: tensor<1x8x8x3xf32>, %w: tensor<6x6x5x4xf32>) {
+  // expected-error @+1 {{expected 5 input channels, but got 3}}
+  %0 = graph.winograd_conv %x, %w {pads = array<i64: 0, 0, 0, 0>} : (tensor<1x8x8x3xf32>, tensor<6x6x5x4xf32>) -> tensor<1x6x6x4xf32>
+  return
+}
