@@ -81,8 +81,11 @@ Origin originOfAxis(Value value, int64_t axis, unsigned depth) {
   };
   if (auto empty = dyn_cast<tensor::EmptyOp>(op))
     return dynamicSize(empty.getDynamicSizes(), empty.getType());
-  if (auto structured = dyn_cast<linalg::LinalgOp>(op))
+  if (auto structured = dyn_cast<DestinationStyleOpInterface>(op))
     return originOfAxis(structured.getDpsInitOperand(cast<OpResult>(value).getResultNumber())->get(), axis, depth + 1);
+  if (auto extract = dyn_cast<tensor::ExtractSliceOp>(op);
+      extract && extract.getSourceType().getRank() == extract.getType().getRank())
+    return originOfSize(extract.getMixedSizes()[axis], depth);
   if (auto cast = dyn_cast<tensor::CastOp>(op))
     return originOfAxis(cast.getSource(), axis, depth + 1);
   if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
