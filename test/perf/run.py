@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Races libraries compiled by mlc against oneDNN, ONNX Runtime and OpenVINO, and says how near the processor's peak they come.
 
-A ratio is the peer's time over ours, the median over rounds: above 1 we are faster. README.md beside this file says how to read the
+A ratio is the peer's time over ours, the median over pairs: above 1 we are faster. README.md beside this file says how to read the
 table and what is done against noise.
 
 usage: run.py --setup
@@ -26,7 +26,7 @@ import environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = ("onednn", "onednn-plain", "ort", "openvino")
-STEADY = 0.95  # of the best probe; a round between two slower probes is discarded
+STEADY = 0.95  # of the best probe; a pair beside a slower probe is discarded
 
 
 class Unsupported(Exception):
@@ -197,30 +197,35 @@ def bench_ours(library, flags, options):
 # -- the race -------------------------------------------------------------------------------------------------------------
 
 def race(library, flags, peers, probes, options):
-    """Rounds of ours, peers, then peers, ours; medians of times and of the ratios in one round.
+    """Pairs with each peer in turn, back to back: ours, peer, then peer, ours; medians of times and of the ratios of the pairs.
 
-    A round during which the processors were shared is discarded and repeated, up to as many as were asked for; when fewer than half
-    are left after that, all of them count and the result is marked noisy."""
-    good, bad = [], []
+    A pair during which the processors were shared is discarded and repeated, up to as many as were asked for; when fewer than half
+    are left after that, all of them count and the result is noisy. Without peers, ours runs alone."""
+    names = list(peers) or ["ours"]
+    good, bad = {name: [] for name in names}, {name: [] for name in names}
     steady = probes.steady()
-    while len(good) < options.rounds and len(bad) <= options.rounds:
-        row = {}
-        order = ["ours", *peers]
-        for name in order if (len(good) + len(bad)) % 2 == 0 else reversed(order):
-            row[name] = bench_ours(library, flags, options) if name == "ours" else json.loads(peers[name].ask(str(options.seconds)))
-            time.sleep(0.005)  # until the threads of that engine no longer spin
-        before, steady = steady, probes.steady()
-        (good if before and steady else bad).append(row)
-    noisy = len(good) * 2 < options.rounds
-    rows = good + bad if noisy else good
-    result = {"noisy": noisy, "rounds": len(good), "discarded": len(bad)}
-    result["ours"] = {"ms": statistics.median(r["ours"]["median_ms"] for r in rows), "min_ms": min(r["ours"]["min_ms"] for r in rows)}
-    result["peers"] = {}
+    while waiting := [name for name in names if len(good[name]) < options.rounds and len(bad[name]) <= options.rounds]:
+        for name in waiting:
+            turns = list(dict.fromkeys(["ours", name]))
+            if (len(good[name]) + len(bad[name])) % 2:
+                turns.reverse()
+            pair = {}
+            for turn in turns:
+                pair[turn] = bench_ours(library, flags, options) if turn == "ours" else json.loads(peers[turn].ask(str(options.seconds)))
+                time.sleep(0.005)  # until the threads of that engine no longer spin
+            before, steady = steady, probes.steady()
+            (good if before and steady else bad)[name].append(pair)
+    noisy = [name for name in names if len(good[name]) * 2 < options.rounds]
+    pairs = {name: good[name] + bad[name] if name in noisy else good[name] for name in names}
+    ours = [pair["ours"] for name in names for pair in pairs[name]]
+    result = {"noisy": noisy, "peers": {}, "ours": {"ms": statistics.median(r["median_ms"] for r in ours), "min_ms": min(r["min_ms"] for r in ours)}}
     for name in peers:
-        ratios = [r[name]["median_ms"] / r["ours"]["median_ms"] for r in rows]
-        entry = {"ms": statistics.median(r[name]["median_ms"] for r in rows), "min_ms": min(r[name]["min_ms"] for r in rows)}
-        entry.update(ratio=statistics.median(ratios), min_ratio=entry["min_ms"] / result["ours"]["min_ms"], version=peers[name].version)
-        result["peers"][name] = entry
+        ratios = [pair[name]["median_ms"] / pair["ours"]["median_ms"] for pair in pairs[name]]
+        least = {turn: min(pair[turn]["min_ms"] for pair in pairs[name]) for turn in ("ours", name)}
+        result["peers"][name] = {
+            "ms": statistics.median(pair[name]["median_ms"] for pair in pairs[name]), "min_ms": least[name],
+            "ratio": statistics.median(ratios), "ratios": ratios, "min_ratio": least[name] / least["ours"],
+            "pairs": len(good[name]), "discarded": len(bad[name]), "version": peers[name].version}
     return result
 
 
@@ -280,7 +285,9 @@ def words(row):
     for key in ("unsupported", "failed"):
         if key in row:
             return f"{key}: {row[key]}"
-    return "noisy" if row["noisy"] else ""
+    if row["noisy"] and set(row["noisy"]) < set(row["peers"]):
+        return "noisy with " + ", ".join(row["noisy"])
+    return "noisy" * bool(row["noisy"])
 
 
 def widths(options):
@@ -353,7 +360,7 @@ def missed(rows, means, options):
         if "unsupported" in row:
             lines.append(f"{row['case']}: unsupported")
         elif options.min_each and ratio is not None and ratio < options.min_each:
-            lines.append(f"{row['case']}: {ratio:.2f} over {first}, asked for {options.min_each}" + " (noisy)" * row["noisy"])
+            lines.append(f"{row['case']}: {ratio:.2f} over {first}, asked for {options.min_each}" + " (noisy)" * (first in row["noisy"]))
     for (group, name), (mean, _) in means.items():
         if options.min_geomean and name == first and mean < options.min_geomean:
             lines.append(f"geomean of {group}: {mean:.2f} over {first}, asked for {options.min_geomean}")
@@ -374,8 +381,8 @@ def parse():
     parser.add_argument("--peers", default="onednn,ort,openvino",
                         help="some of " + ", ".join(PEERS) + ", or none; floors hold over the first")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.2, help="of one engine in one round")
+    parser.add_argument("--rounds", type=int, default=15, help="pairs of ours and each peer")
+    parser.add_argument("--seconds", type=float, default=0.2, help="of one engine in one pair")
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="a symbolic size of the models named")
     parser.add_argument("--shape", action="append", default=[], metavar="NAME=1x3x8", help="an input's shape of the models named")
     parser.add_argument("--json", metavar="FILE")
@@ -412,7 +419,9 @@ def main():
     environment.enter()
     import cases
     suites = options.suite or ([] if options.models else list(cases.SUITES))
-    chosen = [case for suite in suites for case in cases.SUITES[suite]()] + [cases.file_case(path) for path in options.models]
+    files = [cases.file_case(path) for path in options.models]
+    suites = [suite for suite in suites if suite != "models" or not files]  # the files take the place of the models that are built in
+    chosen = [case for suite in suites for case in cases.SUITES[suite]()] + files
     chosen = [case for case in chosen if re.search(options.filter, case.name)]
     options.names = [case.name for case in chosen]
     if options.list:
