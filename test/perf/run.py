@@ -26,7 +26,7 @@ import environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = ("onednn", "onednn-plain", "ort", "openvino")
-STEADY = 0.95  # of the best probe; a pair beside a slower probe is discarded
+STEADY = 0.95  # of the best probe, and of its turn that a thread may use; a pair that had less is discarded
 
 
 class Unsupported(Exception):
@@ -38,6 +38,19 @@ class Failure(Exception):
 
 
 # -- processes ------------------------------------------------------------------------------------------------------------
+
+def scheduling(pid):
+    """Seconds that each thread ran, and that it waited for a processor; empty where the kernel does not tell."""
+    folder, result = f"/proc/{pid}/task", []
+    try:
+        for thread in os.listdir(folder):
+            with open(os.path.join(folder, thread, "schedstat")) as file:
+                ran, waited = file.read().split()[:2]
+                result.append((int(ran) * 1e-9, int(waited) * 1e-9))
+    except OSError:
+        pass  # ended meanwhile
+    return result
+
 
 class Child:
     """A process on some processors that answers each line with one line."""
@@ -64,6 +77,25 @@ class Child:
         self.write(line)
         return self.read()
 
+    def bench(self, seconds):
+        """The answer, with the largest share of the time that one of its threads waited for a processor."""
+        waits, start = [waited for _, waited in scheduling(self.process.pid)], time.perf_counter()
+        answer = json.loads(self.ask(str(seconds)))
+        elapsed, after = time.perf_counter() - start, [waited for _, waited in scheduling(self.process.pid)]
+        grown = [b - a for a, b in zip(waits, after)] if len(waits) == len(after) else []
+        self.rest()
+        return {**answer, "waited": max(grown, default=0.0) / elapsed}
+
+    def rest(self):
+        """Returns when no thread spins any longer: those of ONNX Runtime go on for 30 ms, and the next engine would share with them."""
+        last, now = -1.0, 0.0
+        for _ in range(40):
+            now = sum(ran for ran, _ in scheduling(self.process.pid))
+            if now - last < 0.0005:
+                return
+            last = now
+            time.sleep(0.012)  # a tick of the slowest clock, until which the kernel's counts may lag
+
     def close(self):
         try:
             self.process.stdin.close()
@@ -74,7 +106,7 @@ class Child:
 
 
 class Probes:
-    """Register-only multiply-adds on each processor: the peak, and whether the processors are ours alone at the moment."""
+    """Register-only multiply-adds on each processor: the peak, and whether the processors are as fast as they can be."""
 
     def __init__(self, cpus):
         program = environment.program("peak.c")
@@ -130,9 +162,9 @@ def start_peer(name, case, path, inputs, options):
 
 # -- ours -----------------------------------------------------------------------------------------------------------------
 
-def invoke(command, limit=600, **more):
+def invoke(command, limit=600):
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit, **more)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit)
     except subprocess.TimeoutExpired:
         raise Failure(f"{os.path.basename(command[0])}: no end within {limit} s") from None
     words = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()] or ["no message"]
@@ -188,10 +220,19 @@ def check(case, path, library, arrays, flags, folder, options):
 
 def bench_ours(library, flags, options):
     command = [options.run, library, *flags, f"--bench={options.seconds}", "--threads", str(options.threads)]
-    code, text, output = invoke(command, preexec_fn=lambda: os.sched_setaffinity(0, options.cpus))
-    if code:
-        raise Failure(f"mlc-run --bench: exit {code}: {text}")
-    return json.loads(output)
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: os.sched_setaffinity(0, options.cpus))
+    handle = os.pidfd_open(process.pid)  # readable at its end, when it is still in /proc
+    ended, _, _ = select.select([handle], [], [], 600)
+    os.close(handle)
+    waits, elapsed = [waited for _, waited in scheduling(process.pid)], time.perf_counter() - start
+    if not ended:
+        process.kill()
+    output, errors = process.communicate()
+    if not ended or process.returncode:
+        raise Failure("mlc-run --bench: " + (f"exit {process.returncode}: {errors.strip()[-200:]}" if ended else "no end within 600 s"))
+    return {**json.loads(output), "waited": max(waits, default=0.0) / elapsed}
 
 
 # -- the race -------------------------------------------------------------------------------------------------------------
@@ -211,14 +252,15 @@ def race(library, flags, peers, probes, options):
                 turns.reverse()
             pair = {}
             for turn in turns:
-                pair[turn] = bench_ours(library, flags, options) if turn == "ours" else json.loads(peers[turn].ask(str(options.seconds)))
-                time.sleep(0.005)  # until the threads of that engine no longer spin
+                pair[turn] = bench_ours(library, flags, options) if turn == "ours" else peers[turn].bench(options.seconds)
             before, steady = steady, probes.steady()
-            (good if before and steady else bad)[name].append(pair)
+            alone = all(one["waited"] <= 1 - STEADY for one in pair.values())
+            (good if before and steady and alone else bad)[name].append(pair)
     noisy = [name for name in names if len(good[name]) * 2 < options.rounds]
     pairs = {name: good[name] + bad[name] if name in noisy else good[name] for name in names}
     ours = [pair["ours"] for name in names for pair in pairs[name]]
-    result = {"noisy": noisy, "peers": {}, "ours": {"ms": statistics.median(r["median_ms"] for r in ours), "min_ms": min(r["min_ms"] for r in ours)}}
+    result = {"noisy": noisy, "peers": {}}
+    result["ours"] = {"ms": statistics.median(r["median_ms"] for r in ours), "min_ms": min(r["min_ms"] for r in ours)}
     for name in peers:
         ratios = [pair[name]["median_ms"] / pair["ours"]["median_ms"] for pair in pairs[name]]
         least = {turn: min(pair[turn]["min_ms"] for pair in pairs[name]) for turn in ("ours", name)}
@@ -300,13 +342,14 @@ def print_line(texts, options, last=""):
 
 
 def geomeans(rows, options):
-    """(group, peer) -> geometric mean of the ratios and their number."""
+    """(group, peer) -> geometric mean of all ratios, noisy ones too, and the number of noisy ones."""
     result = {}
     for group in dict.fromkeys(row["group"] for row in rows):
         for name in options.peers:
-            ratios = [r["peers"][name]["ratio"] for r in rows if r["group"] == group and name in r.get("peers", {})]
-            if ratios:
-                result[group, name] = math.exp(sum(map(math.log, ratios)) / len(ratios)), len(ratios)
+            raced = [r for r in rows if r["group"] == group and name in r.get("peers", {})]
+            if raced:
+                logarithms = [math.log(r["peers"][name]["ratio"]) for r in raced]
+                result[group, name] = math.exp(sum(logarithms) / len(raced)), sum(name in r["noisy"] for r in raced)
     return result
 
 
@@ -315,6 +358,11 @@ def geomean_cells(group, means, options):
     for name in options.peers:
         texts += ["", f"{means[group, name][0]:.2f}" if (group, name) in means else "-"]
     return texts
+
+
+def geomean_words(group, means):
+    noisy = [f"{count} with {name}" for (of, name), (_, count) in means.items() if of == group and count]
+    return "noisy: " + ", ".join(noisy) if noisy else ""
 
 
 def about(rows, probes, options):
@@ -342,13 +390,13 @@ def markdown(rows, means, lines, options):
     table = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 2) + "---|"]
     table += ["| " + " | ".join([*cells(row, options), words(row).replace("|", "\\|")]) + " |" for row in rows]
     for group in dict.fromkeys(row["group"] for row in rows):
-        table.append("| " + " | ".join([*geomean_cells(group, means, options), ""]) + " |")
+        table.append("| " + " | ".join([*geomean_cells(group, means, options), geomean_words(group, means)]) + " |")
     return "\n".join(table + [""] + ["- " + line for line in lines]) + "\n"
 
 
 def missed(rows, means, options):
-    """What fails the run. Floors hold over the first peer: a case that mlc does not support misses them, one that the peer refuses does
-    not count, and when nothing is left to compare they are missed."""
+    """What fails the run. Floors hold over the first peer: a case that mlc does not support misses them, and so does a noisy one, whatever
+    its ratio; one that the peer refuses does not count, and when nothing is left to compare they are missed."""
     lines = [f"{row['case']}: {row['failed']}" for row in rows if "failed" in row]
     if not options.peers or not (options.min_each or options.min_geomean):
         return lines
@@ -359,8 +407,10 @@ def missed(rows, means, options):
         ratio = row.get("peers", {}).get(first, {}).get("ratio")
         if "unsupported" in row:
             lines.append(f"{row['case']}: unsupported")
+        elif ratio is not None and first in row["noisy"]:
+            lines.append(f"{row['case']}: too noisy to judge; repeat while nothing else runs")
         elif options.min_each and ratio is not None and ratio < options.min_each:
-            lines.append(f"{row['case']}: {ratio:.2f} over {first}, asked for {options.min_each}" + " (noisy)" * (first in row["noisy"]))
+            lines.append(f"{row['case']}: {ratio:.2f} over {first}, asked for {options.min_each}")
     for (group, name), (mean, _) in means.items():
         if options.min_geomean and name == first and mean < options.min_geomean:
             lines.append(f"geomean of {group}: {mean:.2f} over {first}, asked for {options.min_geomean}")
@@ -440,7 +490,7 @@ def main():
             print_line(cells(rows[-1], options), options, words(rows[-1]))
     means = geomeans(rows, options)
     for group in dict.fromkeys(row["group"] for row in rows):
-        print_line(geomean_cells(group, means, options), options)
+        print_line(geomean_cells(group, means, options), options, geomean_words(group, means))
     lines = about(rows, probes, options)
     print("\n".join(lines))
     failures = missed(rows, means, options)
