@@ -290,6 +290,8 @@ def measure(case, probes, options, work):
                 peers[name] = start_peer(name, case, path, os.path.join(folder, "in"), options)
             except Unsupported as error:
                 row["refused"][name] = str(error)
+        for peer in peers.values():
+            peer.rest()
         row.update(race(library, flags, peers, probes, options))
         if row["flops"]:
             row["gflops"] = row["flops"] / row["ours"]["ms"] * 1e-6
