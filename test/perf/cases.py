@@ -2,7 +2,7 @@
 
  - gemm: one MatMul (f32, bf16) or MatMulInteger (u8 x s8) with a constant right side
  - conv: every distinct convolution of ResNet-50 and of MobileNetV2 for one image, without its bias
- - models: a multilayer perceptron, a small convolutional network, a transformer's layer
+ - models: the files of the command line; without any, a multilayer perceptron, a small convolutional network, a transformer's layer
 
 Weights are seeded and scaled so that results stay near 1. Random numbers are never zero.
 """
@@ -20,7 +20,7 @@ import environment
 
 FOLDER = os.path.join(environment.BUILD, "models")
 
-# M, K, N
+# M, N, K: rows, columns, depth; 49x512x4608 and 3136x64x576 are 3x3 convolutions of ResNet-50 as products
 GEMMS = [(64, 64, 64), (128, 128, 128), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024), (128, 768, 768), (1, 768, 768),
          (1, 4096, 4096), (49, 512, 4608), (3136, 64, 576), (1000, 1000, 1000), (37, 61, 129)]
 
@@ -93,7 +93,7 @@ class Network:
 
 # -- gemm -----------------------------------------------------------------------------------------------------------------
 
-def gemm_model(name, precision, m, k, n):
+def gemm_model(name, precision, m, n, k):
     network = Network(name)
     if precision == "int8":
         weight = network.rng.integers(1, 128, (k, n)) * network.rng.choice([-1, 1], (k, n))
@@ -229,7 +229,7 @@ def model_cases():
 
 
 def file_case(path):
-    return Case(os.path.splitext(os.path.basename(path))[0], "files", lambda: path)
+    return Case(os.path.splitext(os.path.basename(path))[0], "models", lambda: path)
 
 
 SUITES = {"gemm": gemm_cases, "conv": conv_cases, "models": model_cases}

@@ -1,6 +1,6 @@
 // The peer oneDNN: one matrix product or one convolution, in a process that answers how long it takes.
 //
-// usage: onednn matmul f32|bf16|int8 M K N
+// usage: onednn matmul f32|bf16|int8 M N K
 //        onednn conv any|plain CIN H W COUT K STRIDE PAD GROUPS
 //
 // Prints `ready IMPLEMENTATION`, then answers each line `SECONDS` on standard input with {"median_ms": …, "min_ms": …,
@@ -75,7 +75,7 @@ memory operand(dnnl::engine &engine, dnnl::stream &stream, const memory::desc &p
 Call matmul(dnnl::engine &engine, dnnl::stream &stream, const std::string &kind, const std::vector<long> &size) {
   const Type lhs = kind == "f32" ? Type::f32 : kind == "bf16" ? Type::bf16 : Type::u8;
   const Type rhs = kind == "int8" ? Type::s8 : lhs, out = kind == "int8" ? Type::s32 : lhs;
-  const long m = size.at(0), k = size.at(1), n = size.at(2);
+  const long m = size.at(0), n = size.at(1), k = size.at(2);
   const memory::desc a({m, k}, lhs, Tag::ab), b({k, n}, rhs, Tag::ab), any({k, n}, rhs, Tag::any),
       c({m, n}, out, Tag::ab);
 #if DNNL_VERSION_MAJOR >= 3
@@ -144,7 +144,7 @@ void measure(Call &call, dnnl::stream &stream, double seconds) {
 
 int main(int argc, char **argv) try {
   if (argc < 4) {
-    std::fputs("usage: onednn matmul f32|bf16|int8 M K N, or onednn conv any|plain CIN H W COUT K STRIDE PAD GROUPS\n",
+    std::fputs("usage: onednn matmul f32|bf16|int8 M N K, or onednn conv any|plain CIN H W COUT K STRIDE PAD GROUPS\n",
                stderr);
     return 2;
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Races libraries compiled by mlc against oneDNN, ONNX Runtime and OpenVINO, and says how near the processor's peak they come.
 
-A ratio is the peer's time over ours, the median over rounds: above 1 we are faster. README.md beside this file says how to read the
+A ratio is the peer's time over ours, the median over pairs: above 1 we are faster. README.md beside this file says how to read the
 table and what is done against noise.
 
 usage: run.py --setup
@@ -26,7 +26,7 @@ import environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = ("onednn", "onednn-plain", "ort", "openvino")
-STEADY = 0.95  # of the best probe; a round between two slower probes is discarded
+STEADY = 0.95  # of the best probe, and of its turn that a thread may use; a pair that had less is discarded
 
 
 class Unsupported(Exception):
@@ -38,6 +38,19 @@ class Failure(Exception):
 
 
 # -- processes ------------------------------------------------------------------------------------------------------------
+
+def scheduling(pid):
+    """Seconds that each thread ran, and that it waited for a processor; empty where the kernel does not tell."""
+    folder, result = f"/proc/{pid}/task", []
+    try:
+        for thread in os.listdir(folder):
+            with open(os.path.join(folder, thread, "schedstat")) as file:
+                ran, waited = file.read().split()[:2]
+                result.append((int(ran) * 1e-9, int(waited) * 1e-9))
+    except OSError:
+        pass  # ended meanwhile
+    return result
+
 
 class Child:
     """A process on some processors that answers each line with one line."""
@@ -64,6 +77,25 @@ class Child:
         self.write(line)
         return self.read()
 
+    def bench(self, seconds):
+        """The answer, with the largest share of the time that one of its threads waited for a processor."""
+        waits, start = [waited for _, waited in scheduling(self.process.pid)], time.perf_counter()
+        answer = json.loads(self.ask(str(seconds)))
+        elapsed, after = time.perf_counter() - start, [waited for _, waited in scheduling(self.process.pid)]
+        grown = [b - a for a, b in zip(waits, after)] if len(waits) == len(after) else []
+        self.rest()
+        return {**answer, "waited": max(grown, default=0.0) / elapsed}
+
+    def rest(self):
+        """Returns when no thread spins any longer: those of ONNX Runtime go on for 30 ms, and the next engine would share with them."""
+        last, now = -1.0, 0.0
+        for _ in range(40):
+            now = sum(ran for ran, _ in scheduling(self.process.pid))
+            if now - last < 0.0005:
+                return
+            last = now
+            time.sleep(0.012)  # a tick of the slowest clock, until which the kernel's counts may lag
+
     def close(self):
         try:
             self.process.stdin.close()
@@ -74,7 +106,7 @@ class Child:
 
 
 class Probes:
-    """Register-only multiply-adds on each processor: the peak, and whether the processors are ours alone at the moment."""
+    """Register-only multiply-adds on each processor: the peak, and whether the processors are as fast as they can be."""
 
     def __init__(self, cpus):
         program = environment.program("peak.c")
@@ -130,9 +162,9 @@ def start_peer(name, case, path, inputs, options):
 
 # -- ours -----------------------------------------------------------------------------------------------------------------
 
-def invoke(command, limit=600, **more):
+def invoke(command, limit=600):
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit, **more)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit)
     except subprocess.TimeoutExpired:
         raise Failure(f"{os.path.basename(command[0])}: no end within {limit} s") from None
     words = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()] or ["no message"]
@@ -188,39 +220,54 @@ def check(case, path, library, arrays, flags, folder, options):
 
 def bench_ours(library, flags, options):
     command = [options.run, library, *flags, f"--bench={options.seconds}", "--threads", str(options.threads)]
-    code, text, output = invoke(command, preexec_fn=lambda: os.sched_setaffinity(0, options.cpus))
-    if code:
-        raise Failure(f"mlc-run --bench: exit {code}: {text}")
-    return json.loads(output)
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: os.sched_setaffinity(0, options.cpus))
+    handle = os.pidfd_open(process.pid)  # readable at its end, when it is still in /proc
+    ended, _, _ = select.select([handle], [], [], 600)
+    os.close(handle)
+    waits, elapsed = [waited for _, waited in scheduling(process.pid)], time.perf_counter() - start
+    if not ended:
+        process.kill()
+    output, errors = process.communicate()
+    if not ended or process.returncode:
+        raise Failure("mlc-run --bench: " + (f"exit {process.returncode}: {errors.strip()[-200:]}" if ended else "no end within 600 s"))
+    return {**json.loads(output), "waited": max(waits, default=0.0) / elapsed}
 
 
 # -- the race -------------------------------------------------------------------------------------------------------------
 
 def race(library, flags, peers, probes, options):
-    """Rounds of ours, peers, then peers, ours; medians of times and of the ratios in one round.
+    """Pairs with each peer in turn, back to back: ours, peer, then peer, ours; medians of times and of the ratios of the pairs.
 
-    A round during which the processors were shared is discarded and repeated, up to as many as were asked for; when fewer than half
-    are left after that, all of them count and the result is marked noisy."""
-    good, bad = [], []
+    A pair during which the processors were shared is discarded and repeated, up to as many as were asked for; when fewer than half
+    are left after that, all of them count and the result is noisy. Without peers, ours runs alone."""
+    names = list(peers) or ["ours"]
+    good, bad = {name: [] for name in names}, {name: [] for name in names}
     steady = probes.steady()
-    while len(good) < options.rounds and len(bad) <= options.rounds:
-        row = {}
-        order = ["ours", *peers]
-        for name in order if (len(good) + len(bad)) % 2 == 0 else reversed(order):
-            row[name] = bench_ours(library, flags, options) if name == "ours" else json.loads(peers[name].ask(str(options.seconds)))
-            time.sleep(0.005)  # until the threads of that engine no longer spin
-        before, steady = steady, probes.steady()
-        (good if before and steady else bad).append(row)
-    noisy = len(good) * 2 < options.rounds
-    rows = good + bad if noisy else good
-    result = {"noisy": noisy, "rounds": len(good), "discarded": len(bad)}
-    result["ours"] = {"ms": statistics.median(r["ours"]["median_ms"] for r in rows), "min_ms": min(r["ours"]["min_ms"] for r in rows)}
-    result["peers"] = {}
+    while waiting := [name for name in names if len(good[name]) < options.rounds and len(bad[name]) <= options.rounds]:
+        for name in waiting:
+            turns = list(dict.fromkeys(["ours", name]))
+            if (len(good[name]) + len(bad[name])) % 2:
+                turns.reverse()
+            pair = {}
+            for turn in turns:
+                pair[turn] = bench_ours(library, flags, options) if turn == "ours" else peers[turn].bench(options.seconds)
+            before, steady = steady, probes.steady()
+            alone = all(one["waited"] <= 1 - STEADY for one in pair.values())
+            (good if before and steady and alone else bad)[name].append(pair)
+    noisy = [name for name in names if len(good[name]) * 2 < options.rounds]
+    pairs = {name: good[name] + bad[name] if name in noisy else good[name] for name in names}
+    ours = [pair["ours"] for name in names for pair in pairs[name]]
+    result = {"noisy": noisy, "peers": {}}
+    result["ours"] = {"ms": statistics.median(r["median_ms"] for r in ours), "min_ms": min(r["min_ms"] for r in ours)}
     for name in peers:
-        ratios = [r[name]["median_ms"] / r["ours"]["median_ms"] for r in rows]
-        entry = {"ms": statistics.median(r[name]["median_ms"] for r in rows), "min_ms": min(r[name]["min_ms"] for r in rows)}
-        entry.update(ratio=statistics.median(ratios), min_ratio=entry["min_ms"] / result["ours"]["min_ms"], version=peers[name].version)
-        result["peers"][name] = entry
+        ratios = [pair[name]["median_ms"] / pair["ours"]["median_ms"] for pair in pairs[name]]
+        least = {turn: min(pair[turn]["min_ms"] for pair in pairs[name]) for turn in ("ours", name)}
+        result["peers"][name] = {
+            "ms": statistics.median(pair[name]["median_ms"] for pair in pairs[name]), "min_ms": least[name],
+            "ratio": statistics.median(ratios), "ratios": ratios, "min_ratio": least[name] / least["ours"],
+            "pairs": len(good[name]), "discarded": len(bad[name]), "version": peers[name].version}
     return result
 
 
@@ -243,6 +290,8 @@ def measure(case, probes, options, work):
                 peers[name] = start_peer(name, case, path, os.path.join(folder, "in"), options)
             except Unsupported as error:
                 row["refused"][name] = str(error)
+        for peer in peers.values():
+            peer.rest()
         row.update(race(library, flags, peers, probes, options))
         if row["flops"]:
             row["gflops"] = row["flops"] / row["ours"]["ms"] * 1e-6
@@ -280,7 +329,9 @@ def words(row):
     for key in ("unsupported", "failed"):
         if key in row:
             return f"{key}: {row[key]}"
-    return "noisy" if row["noisy"] else ""
+    if row["noisy"] and set(row["noisy"]) < set(row["peers"]):
+        return "noisy with " + ", ".join(row["noisy"])
+    return "noisy" * bool(row["noisy"])
 
 
 def widths(options):
@@ -293,13 +344,14 @@ def print_line(texts, options, last=""):
 
 
 def geomeans(rows, options):
-    """(group, peer) -> geometric mean of the ratios and their number."""
+    """(group, peer) -> geometric mean of all ratios, noisy ones too, and the number of noisy ones."""
     result = {}
     for group in dict.fromkeys(row["group"] for row in rows):
         for name in options.peers:
-            ratios = [r["peers"][name]["ratio"] for r in rows if r["group"] == group and name in r.get("peers", {})]
-            if ratios:
-                result[group, name] = math.exp(sum(map(math.log, ratios)) / len(ratios)), len(ratios)
+            raced = [r for r in rows if r["group"] == group and name in r.get("peers", {})]
+            if raced:
+                logarithms = [math.log(r["peers"][name]["ratio"]) for r in raced]
+                result[group, name] = math.exp(sum(logarithms) / len(raced)), sum(name in r["noisy"] for r in raced)
     return result
 
 
@@ -308,6 +360,11 @@ def geomean_cells(group, means, options):
     for name in options.peers:
         texts += ["", f"{means[group, name][0]:.2f}" if (group, name) in means else "-"]
     return texts
+
+
+def geomean_words(group, means):
+    noisy = [f"{count} with {name}" for (of, name), (_, count) in means.items() if of == group and count]
+    return "noisy: " + ", ".join(noisy) if noisy else ""
 
 
 def about(rows, probes, options):
@@ -335,13 +392,13 @@ def markdown(rows, means, lines, options):
     table = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 2) + "---|"]
     table += ["| " + " | ".join([*cells(row, options), words(row).replace("|", "\\|")]) + " |" for row in rows]
     for group in dict.fromkeys(row["group"] for row in rows):
-        table.append("| " + " | ".join([*geomean_cells(group, means, options), ""]) + " |")
+        table.append("| " + " | ".join([*geomean_cells(group, means, options), geomean_words(group, means)]) + " |")
     return "\n".join(table + [""] + ["- " + line for line in lines]) + "\n"
 
 
 def missed(rows, means, options):
-    """What fails the run. Floors hold over the first peer: a case that mlc does not support misses them, one that the peer refuses does
-    not count, and when nothing is left to compare they are missed."""
+    """What fails the run. Floors hold over the first peer: a case that mlc does not support misses them, and so does a noisy one, whatever
+    its ratio; one that the peer refuses does not count, and when nothing is left to compare they are missed."""
     lines = [f"{row['case']}: {row['failed']}" for row in rows if "failed" in row]
     if not options.peers or not (options.min_each or options.min_geomean):
         return lines
@@ -352,8 +409,10 @@ def missed(rows, means, options):
         ratio = row.get("peers", {}).get(first, {}).get("ratio")
         if "unsupported" in row:
             lines.append(f"{row['case']}: unsupported")
+        elif ratio is not None and first in row["noisy"]:
+            lines.append(f"{row['case']}: too noisy to judge; repeat while nothing else runs")
         elif options.min_each and ratio is not None and ratio < options.min_each:
-            lines.append(f"{row['case']}: {ratio:.2f} over {first}, asked for {options.min_each}" + " (noisy)" * row["noisy"])
+            lines.append(f"{row['case']}: {ratio:.2f} over {first}, asked for {options.min_each}")
     for (group, name), (mean, _) in means.items():
         if options.min_geomean and name == first and mean < options.min_geomean:
             lines.append(f"geomean of {group}: {mean:.2f} over {first}, asked for {options.min_geomean}")
@@ -374,8 +433,8 @@ def parse():
     parser.add_argument("--peers", default="onednn,ort,openvino",
                         help="some of " + ", ".join(PEERS) + ", or none; floors hold over the first")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.2, help="of one engine in one round")
+    parser.add_argument("--rounds", type=int, default=15, help="pairs of ours and each peer")
+    parser.add_argument("--seconds", type=float, default=0.2, help="of one engine in one pair")
     parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="a symbolic size of the models named")
     parser.add_argument("--shape", action="append", default=[], metavar="NAME=1x3x8", help="an input's shape of the models named")
     parser.add_argument("--json", metavar="FILE")
@@ -412,7 +471,9 @@ def main():
     environment.enter()
     import cases
     suites = options.suite or ([] if options.models else list(cases.SUITES))
-    chosen = [case for suite in suites for case in cases.SUITES[suite]()] + [cases.file_case(path) for path in options.models]
+    files = [cases.file_case(path) for path in options.models]
+    suites = [suite for suite in suites if suite != "models" or not files]  # the files take the place of the models that are built in
+    chosen = [case for suite in suites for case in cases.SUITES[suite]()] + files
     chosen = [case for case in chosen if re.search(options.filter, case.name)]
     options.names = [case.name for case in chosen]
     if options.list:
@@ -431,7 +492,7 @@ def main():
             print_line(cells(rows[-1], options), options, words(rows[-1]))
     means = geomeans(rows, options)
     for group in dict.fromkeys(row["group"] for row in rows):
-        print_line(geomean_cells(group, means, options), options)
+        print_line(geomean_cells(group, means, options), options, geomean_words(group, means))
     lines = about(rows, probes, options)
     print("\n".join(lines))
     failures = missed(rows, means, options)
