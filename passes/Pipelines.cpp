@@ -88,6 +88,7 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0) {
     pm.addPass(createBufferOutlineKernelsPass());     // one function a kernel, equal ones once
     pm.addPass(createBufferParallelizeKernelsPass()); // large ones on the threads of the run
+    pm.addPass(createBufferMarkNodesPass());          // so that runs can be profiled
   }
 }
 

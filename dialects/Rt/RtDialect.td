@@ -128,4 +128,15 @@ def Rt_ParallelForOp : Op<Rt_Dialect, "parallel_for", [DeclareOpInterfaceMethods
   let assemblyFormat = "$frame `,` $kernel `(` $captures `)` `count` $count `grain` $grain attr-dict `:` type($captures)";
 }
 
+def Rt_MarkOp : Op<Rt_Dialect, "mark", [MemoryEffects<[MemWrite]>]> {
+  let summary = "says that a node of the model is done";
+  let description = [{
+    A run that is profiled adds the time since its last mark to the node, an index into the attribute `rt.nodes` of the function.
+
+    Example: `rt.mark %frame, 3`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, ConfinedAttr<I64Attr, [IntNonNegative]>:$node);
+  let assemblyFormat = "$frame `,` $node attr-dict";
+}
+
 #endif

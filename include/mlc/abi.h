@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /** Changes whenever a struct or a function below changes its meaning. */
-#define MLC_ABI_VERSION 1
+#define MLC_ABI_VERSION 2
 
 /** What one run hands to generated code. `context` belongs to the runtime. */
 typedef struct mlc_frame {
@@ -23,6 +23,7 @@ typedef struct mlc_frame {
   const void *weights;               /**< aligned to 64 bytes */
   uint8_t *arena;                    /**< mlc_model_info.arena_bytes, aligned to 64 bytes */
   mlc_model *context;
+  mlc_node_time *profile; /**< one entry a node, for mlc_rt_mark; NULL unless the run is profiled */
 } mlc_frame;
 
 /** All that is known of a compiled model before it runs. Constant data of the library; never freed. */
@@ -35,6 +36,9 @@ typedef struct mlc_model_info {
   uint64_t weights_bytes;   /**< size of the weights, wherever they are */
   const char *weights_file; /**< file name of external weights, relative to the library's folder, or NULL */
   void (*entry)(mlc_frame *frame); /**< computes all outputs; reports errors through mlc_rt_fail */
+  const mlc_node_info *nodes;      /**< what `entry` does between its calls of mlc_rt_mark; NULL for none */
+  uint32_t num_nodes;
+  uint32_t reserved;
 } mlc_model_info;
 
 #if defined(__cplusplus)
@@ -44,9 +48,12 @@ typedef struct mlc_model_info {
 #endif
 MLC_STATIC_ASSERT(sizeof(mlc_tensor) == 32, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_tensor_info) == 32, "ABI");
-MLC_STATIC_ASSERT(sizeof(mlc_api) == 88, "ABI");
-MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 56, "ABI");
-MLC_STATIC_ASSERT(sizeof(mlc_frame) == 40, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_node_info) == 32, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_node_time) == 16, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_profile) == 40, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_api) == 104, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 72, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_frame) == 48, "ABI");
 
 /* -- Called by the functions that a library exports. Hidden symbols, linked statically into every library. ----------
  */
@@ -62,6 +69,10 @@ mlc_status mlc_rt_create_multi(const mlc_model_info *const *levels, const mlc_op
 /** mlc_api.run and mlc_api.destroy. */
 mlc_status mlc_rt_run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *outputs);
 void mlc_rt_destroy(mlc_model *model);
+
+/** mlc_api.profile_start and mlc_api.profile_stop. */
+mlc_status mlc_rt_profile_start(mlc_model *model, const mlc_profile **profile);
+void mlc_rt_profile_stop(mlc_model *model);
 
 /** The typed run: one pointer an input, the value of each symbol, one pointer an output. An output whose sizes all are
  *  static or symbols is a buffer of that size; any other is an mlc_tensor. */
@@ -91,6 +102,10 @@ void mlc_rt_fail(mlc_frame *frame, const char *message);
  * range at least `grain` long; returns when all are done. Must not nest, and a body must not fail. */
 void mlc_rt_parallel_for(mlc_frame *frame, void (*body)(void *captures, int64_t begin, int64_t end), void *captures,
                          int64_t count, int64_t grain);
+
+/** Adds the time since the last mark, or since the start of the run, to node `node`. Only from the thread that called
+ *  the entry, and only where frame->profile is not NULL. */
+void mlc_rt_mark(mlc_frame *frame, uint32_t node);
 
 #ifdef __cplusplus
 }

@@ -81,8 +81,32 @@ typedef struct mlc_tensor_info {
 /** A context of a model: its workspace and options. */
 typedef struct mlc_model mlc_model;
 
+/** One step of a model's code: a kernel or a copy, for one node of the source model or for several that it fuses. */
+typedef struct mlc_node_info {
+  const char *name; /**< names of the nodes in the source model, joined by '+' */
+  const char *kind; /**< contract, elementwise, reduction, fill, copy or loop */
+  uint64_t flops;   /**< arithmetic operations of a call; 0 where known only at run time */
+  uint64_t bytes;   /**< bytes of its operands, each read or written once; 0 where known only at run time */
+} mlc_node_info;
+
+/** What a node took. */
+typedef struct mlc_node_time {
+  uint64_t calls;
+  uint64_t nanoseconds;
+} mlc_node_time;
+
+/** What the runs of a context took since profiling started. Changes with each run. */
+typedef struct mlc_profile {
+  const mlc_node_info *nodes; /**< `num_nodes` nodes, in the order of the code */
+  const mlc_node_time *times; /**< `num_nodes` times */
+  uint32_t num_nodes;         /**< 0 for a model that was compiled without optimisation */
+  uint32_t reserved;
+  uint64_t runs;
+  uint64_t nanoseconds; /**< of all runs, what lies between the nodes included */
+} mlc_profile;
+
 /** Version of mlc_api; a library of another version cannot be used. */
-#define MLC_API_VERSION 1
+#define MLC_API_VERSION 2
 
 /** The generic way to use a model. Constant data of the library. */
 typedef struct mlc_api {
@@ -104,6 +128,11 @@ typedef struct mlc_api {
   mlc_status (*run)(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *outputs);
   /** Frees a context; NULL is ignored. */
   void (*destroy)(mlc_model *model);
+  /** Makes the runs that follow measure their nodes, from zero; allocates what they need. `profile` is theirs to fill
+   *  and valid until destroy; read it between runs. */
+  mlc_status (*profile_start)(mlc_model *model, const mlc_profile **profile);
+  /** Ends the measuring; the profile stays as it is. */
+  void (*profile_stop)(mlc_model *model);
 } mlc_api;
 
 /** The one symbol that tools look up in a shared library: `const mlc_api *mlc_library_api(void)`. */

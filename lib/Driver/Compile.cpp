@@ -529,6 +529,7 @@ ExitCode Compilation::run() {
       if (phase.name == "buffer") {
         func::FuncOp entry = findEntry(*variant.module);
         variant.entry.arenaBytes = entry->getAttrOfType<IntegerAttr>("rt.arena_bytes").getInt();
+        variant.entry.nodes = describeNodes(entry);
       }
     }
     if (phase.name == "linalg")

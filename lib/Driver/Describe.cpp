@@ -173,4 +173,14 @@ void describeResultSymbols(func::FuncOp entry, ModelSignature &signature) {
   }
 }
 
+std::vector<NodeSignature> describeNodes(func::FuncOp entry) {
+  std::vector<NodeSignature> nodes;
+  if (auto table = entry->getAttrOfType<ArrayAttr>("rt.nodes"))
+    for (auto node : table.getAsRange<DictionaryAttr>())
+      nodes.push_back({node.getAs<StringAttr>("name").str(), node.getAs<StringAttr>("kind").str(),
+                       static_cast<uint64_t>(node.getAs<IntegerAttr>("flops").getInt()),
+                       static_cast<uint64_t>(node.getAs<IntegerAttr>("bytes").getInt())});
+  return nodes;
+}
+
 } // namespace mlc

@@ -18,6 +18,9 @@ ModelSignature describeGraph(mlir::func::FuncOp entry, mlir::ModuleOp module);
 /// Finds results' sizes that are symbols, on linalg ops: a size that comes from an argument's axis unchanged.
 void describeResultSymbols(mlir::func::FuncOp entry, ModelSignature &signature);
 
+/// What the marks of the entry are of, from the pass buffer-mark-nodes; empty without it.
+std::vector<NodeSignature> describeNodes(mlir::func::FuncOp entry);
+
 } // namespace mlc
 
 #endif

@@ -26,6 +26,12 @@ struct TensorSignature {
   std::vector<int32_t> symbols;
 };
 
+/// One step of the generated code, as mlc_node_info.
+struct NodeSignature {
+  std::string name, kind;
+  uint64_t flops = 0, bytes = 0;
+};
+
 struct ModelSignature {
   /// C identifier that the exported functions are named after.
   std::string name;

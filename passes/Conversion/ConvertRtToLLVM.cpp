@@ -262,6 +262,34 @@ private:
   }
 };
 
+/// Calls the runtime where the run is profiled.
+struct LowerMark final : RtPattern<mlc::rt::MarkOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::MarkOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value frame = adaptor.getFrame();
+    Block *before = rewriter.getInsertionBlock();
+    Region *function = before->getParent();
+    Block *after = rewriter.splitBlock(before, op->getIterator());
+    Block *marking = rewriter.createBlock(function, function->end());
+    Value node = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(op.getNode()));
+    call(op, "mlc_rt_mark", {getPtrType(), rewriter.getI32Type()}, LLVM::LLVMVoidType::get(getContext()), {frame, node},
+         rewriter);
+    LLVM::BrOp::create(rewriter, loc, ValueRange{}, after);
+    rewriter.setInsertionPointToEnd(before);
+    // Not an invariant load: LLVM would make a second copy of the whole function, for runs that are profiled.
+    Value profile =
+        LLVM::LoadOp::create(rewriter, loc, getPtrType(), offsetBy(rewriter, loc, frame, offsetof(mlc_frame, profile)));
+    Value none = LLVM::ZeroOp::create(rewriter, loc, getPtrType());
+    Value isProfiled = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ne, profile, none);
+    LLVM::CondBrOp::create(rewriter, loc, isProfiled, marking, ValueRange{}, after, ValueRange{},
+                           std::pair<uint32_t, uint32_t>(1, 1000));
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 /// A failing check leaves the run with its message.
 struct LowerAssert final : RtPattern<cf::AssertOp> {
   using RtPattern::RtPattern;
@@ -317,7 +345,7 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
     patterns.add<LowerInputSize, LowerInput, LowerWeight, LowerWorkspace, LowerOutput, LowerAlloc, LowerFree,
-                 LowerParallelFor>(converter);
+                 LowerParallelFor, LowerMark>(converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
     patterns.add<EraseParameter>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);

@@ -38,9 +38,33 @@ bool readsOnce(OpOperand *operand) {
   return consumer.getMatchingIndexingMap(operand).isPermutation() || isCheapIn(producer, consumer);
 }
 
+/// Fuses as upstream's pattern does, and gives the result the names of both.
+struct FuseProducer final : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::GenericOp consumer, PatternRewriter &rewriter) const override {
+    for (OpOperand &operand : consumer->getOpOperands()) {
+      if (!linalg::areElementwiseOpsFusable(&operand) || !readsOnce(&operand))
+        continue;
+      Operation *producer = operand.get().getDefiningOp();
+      Location both = rewriter.getFusedLoc({producer->getLoc(), consumer.getLoc()});
+      FailureOr<linalg::ElementwiseOpFusionResult> fused = linalg::fuseElementwiseOps(rewriter, &operand);
+      if (failed(fused))
+        return rewriter.notifyMatchFailure(consumer, "cannot be fused with its producer");
+      fused->fusedOp->setLoc(both);
+      for (auto [value, replacement] : fused->replacements)
+        rewriter.replaceUsesWithIf(value, replacement,
+                                   [&](OpOperand &use) { return use.get().getDefiningOp() != producer; });
+      rewriter.eraseOp(consumer);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(consumer, "no producer that is read once");
+  }
+};
+
 struct FuseElementwise final : mlc::impl::LinalgFuseElementwisePassBase<FuseElementwise> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
+    patterns.add<FuseProducer>(&getContext(), /*benefit=*/2);
     linalg::populateElementwiseOpsFusionPatterns(patterns, readsOnce);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

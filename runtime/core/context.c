@@ -87,6 +87,7 @@ void mlc_rt_destroy(mlc_model *model) {
   free(model->input_sizes);
   free(model->typed_sizes);
   free(model->symbols);
+  free(model->times);
   free(model);
 }
 
@@ -115,10 +116,20 @@ static mlc_status bind_input(mlc_model *model, uint32_t i, const int64_t *sizes)
 }
 
 static mlc_status execute(mlc_model *model) {
-  mlc_frame frame = {model->input_data, model->input_sizes, model->weights, model->arena, model};
+  mlc_frame frame = {model->input_data,
+                     model->input_sizes,
+                     model->weights,
+                     model->arena,
+                     model,
+                     model->profiling ? model->times : NULL};
   model->status = mlc_status_ok();
+  model->started = model->marked = model->profiling ? mlc_now() : 0;
   if (setjmp(model->escape) == 0)
     model->info->entry(&frame);
+  if (model->profiling) {
+    ++model->profile.runs;
+    model->profile.nanoseconds += mlc_now() - model->started;
+  }
   mlc_pool_give_all(&model->pool);
   return model->status;
 }

@@ -50,7 +50,11 @@ struct mlc_model {
   const int64_t **input_sizes;
   int64_t *typed_sizes; /* sizes of all inputs, one after the other, for the typed run */
   int64_t *symbols;
-  mlc_status status; /* of the run that goes on */
+  mlc_profile profile;      /* of the runs since profiling started */
+  mlc_node_time *times;     /* its entries; NULL before the first start */
+  int32_t profiling;        /* whether runs are measured */
+  uint64_t started, marked; /* when the run began and when its last mark was, in nanoseconds */
+  mlc_status status;        /* of the run that goes on */
   jmp_buf escape;
 };
 
@@ -69,6 +73,9 @@ void mlc_pool_destroy(mlc_pool *pool);
 /* Finds, maps and checks the weights of a model. */
 mlc_status mlc_weights_open(mlc_model *model, const char *path);
 void mlc_weights_close(mlc_model *model);
+
+/* The monotonic clock, in nanoseconds. */
+uint64_t mlc_now(void);
 
 /* Bytes of an element. */
 uint64_t mlc_dtype_bytes(uint32_t dtype);

@@ -35,14 +35,33 @@ void entry(mlc_frame *frame) {
   for (int64_t i = 0; i < n; ++i)
     y[i] = scratch[i];
   mlc_rt_free(frame, scratch);
+  if (frame->profile)
+    mlc_rt_mark(frame, 0);
   auto *head = static_cast<float *>(mlc_rt_output(frame, 1, &k));
   for (int64_t i = 0; i < k; ++i)
     head[i] = x[i];
+  if (frame->profile)
+    mlc_rt_mark(frame, 1);
 }
 
-mlc_api api = {MLC_API_VERSION, sizeof(mlc_api), "twice",       "{}", inputs, outputs, symbols, 3, 2, 1, 0,
-               nullptr,         mlc_rt_run,      mlc_rt_destroy};
-mlc_model_info info = {MLC_ABI_VERSION, sizeof(mlc_model_info), &api, 256, nullptr, 0, nullptr, entry};
+mlc_api api = {MLC_API_VERSION,
+               sizeof(mlc_api),
+               "twice",
+               "{}",
+               inputs,
+               outputs,
+               symbols,
+               3,
+               2,
+               1,
+               0,
+               nullptr,
+               mlc_rt_run,
+               mlc_rt_destroy,
+               mlc_rt_profile_start,
+               mlc_rt_profile_stop};
+mlc_node_info nodes[] = {{"y", "elementwise", 0, 0}, {"head", "copy", 0, 0}};
+mlc_model_info info = {MLC_ABI_VERSION, sizeof(mlc_model_info), &api, 256, nullptr, 0, nullptr, entry, nodes, 2, 0};
 
 struct ContextTest : testing::Test {
   mlc_model *model = nullptr;
@@ -156,12 +175,44 @@ TEST_F(ContextTest, ContextsRunInTheirOwnThreads) {
     thread.join();
 }
 
+TEST_F(ContextTest, ProfileMeasuresTheRunsWhileItIsOn) {
+  ASSERT_EQ(run().code, MLC_OK);
+  const mlc_profile *profile = nullptr;
+  ASSERT_EQ(mlc_rt_profile_start(model, &profile).code, MLC_OK);
+  ASSERT_EQ(profile->num_nodes, 2u);
+  EXPECT_STREQ(profile->nodes[1].name, "head");
+  EXPECT_EQ(profile->runs, 0u);
+  for (int i = 0; i < 5; ++i)
+    ASSERT_EQ(run().code, MLC_OK);
+  EXPECT_EQ(profile->runs, 5u);
+  EXPECT_EQ(profile->times[0].calls, 5u);
+  EXPECT_EQ(profile->times[1].calls, 5u);
+  EXPECT_GT(profile->times[0].nanoseconds, 0u);
+  EXPECT_LE(profile->times[0].nanoseconds + profile->times[1].nanoseconds, profile->nanoseconds);
+  // A run that fails counts, with the nodes that it reached.
+  k = 4;
+  ASSERT_EQ(run().code, MLC_INVALID_ARGUMENT);
+  EXPECT_EQ(profile->runs, 6u);
+  EXPECT_EQ(profile->times[0].calls, 5u);
+  k = 1;
+  mlc_rt_profile_stop(model);
+  ASSERT_EQ(run().code, MLC_OK);
+  EXPECT_EQ(profile->runs, 6u);
+  // Another start is from zero, in the same memory.
+  const mlc_node_time *times = profile->times;
+  ASSERT_EQ(mlc_rt_profile_start(model, &profile).code, MLC_OK);
+  EXPECT_EQ(profile->times, times);
+  EXPECT_EQ(profile->runs, 0u);
+  EXPECT_EQ(profile->nanoseconds, 0u);
+  EXPECT_EQ(profile->times[0].calls, 0u);
+}
+
 TEST(ParallelFor, CoversEveryRangeOnce) {
   for (int threads : {1, 2, 4}) {
     mlc_options options = {sizeof options, threads, nullptr};
     mlc_model *own = nullptr;
     ASSERT_EQ(mlc_rt_create(&info, &options, &own).code, MLC_OK);
-    mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own};
+    mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own, nullptr};
     for (int64_t count : {0, 1, 7, 1000}) {
       for (int64_t grain : {1, 3, 5000}) {
         std::vector<int> seen(static_cast<size_t>(count) + 1, 0);

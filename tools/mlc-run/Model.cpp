@@ -144,6 +144,12 @@ const std::vector<mlc_tensor> &Model::run(const std::vector<Array> &inputs) {
   return outputs;
 }
 
+const mlc_profile *Model::startProfile() {
+  const mlc_profile *profile = nullptr;
+  check(description->profile_start(context, &profile));
+  return profile;
+}
+
 std::string Model::signature() const {
   using nlohmann::ordered_json;
   auto describe = [&](const mlc_tensor_info *infos, uint32_t count) {

@@ -29,6 +29,10 @@ public:
   /// Runs the model; the outputs belong to it until the next run.
   const std::vector<mlc_tensor> &run(const std::vector<Array> &inputs);
 
+  /// Makes the runs that follow fill the profile, from zero; it belongs to the model.
+  const mlc_profile *startProfile();
+  void stopProfile() { description->profile_stop(context); }
+
   /// Names, types, shapes and metadata as JSON.
   std::string signature() const;
 

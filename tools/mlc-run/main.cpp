@@ -1,5 +1,6 @@
 //===- main.cpp - mlc-run runs a compiled library ----------------------------------------------------------------===//
 #include "Model.h"
+#include "Profile.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -53,7 +54,7 @@ int main(int argc, char **argv) {
   CLI::App app("mlc-run runs a library that mlc-opt compiled; inputs that are not given are random.");
   app.footer("Example: mlc-run libmnist_cnn.so --input image=digit.npy --output-dir out");
   app.set_version_flag("--version", "mlc 0.1.0");
-  std::string library, outputDir;
+  std::string library, outputDir, profileFormat;
   std::vector<std::string> inputFiles, dimTexts;
   bool signature = false, pin = false;
   int threads = 1;
@@ -70,9 +71,16 @@ int main(int argc, char **argv) {
   auto *benchOption = app.add_option("--bench", benchSeconds, "measure for some seconds (default 2), print JSON")
                           ->expected(0, 1)
                           ->default_str("2");
-  std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i)
-    arguments.push_back(std::string(argv[i]) == "--bench" ? "--bench=2" : argv[i]);
+  auto *profileOption =
+      app.add_option("--profile", profileFormat, "measure each node for a second, print a table or json")
+          ->expected(0, 1)
+          ->default_str("table")
+          ->check(CLI::IsMember({"table", "json"}));
+  std::vector<std::string> arguments; // alone, these options take no value from what follows them
+  for (int i = argc - 1; i > 0; --i) {
+    std::string argument = argv[i];
+    arguments.push_back(argument == "--bench" ? "--bench=2" : argument == "--profile" ? "--profile=table" : argument);
+  }
   std::map<std::string, std::string> files;
   std::map<std::string, int64_t> dims;
   try {
@@ -113,6 +121,10 @@ int main(int argc, char **argv) {
     std::vector<mlc::Array> inputs = model.makeInputs(std::move(given), dims, seed);
     if (benchOption->count()) {
       std::cout << bench(model, inputs, benchSeconds, threads).dump() << "\n";
+      return 0;
+    }
+    if (profileOption->count()) {
+      std::cout << mlc::profileModel(model, inputs, /*seconds=*/1, threads, profileFormat == "json");
       return 0;
     }
     const std::vector<mlc_tensor> &outputs = model.run(inputs);

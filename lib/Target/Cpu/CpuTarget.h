@@ -52,6 +52,8 @@ struct ModelEntry {
   uint64_t arenaBytes = 0;
   /// Where its weights begin in the blob.
   uint64_t weightsOffset = 0;
+  /// What the marks of the function are of.
+  std::vector<NodeSignature> nodes;
 };
 
 /// Names the function `<name>` of `module`, which computes the model, for other modules.

@@ -53,6 +53,16 @@ struct InterfaceWriter final {
     return global(ConstantArray::get(ArrayType::get(all[0]->getType(), all.size()), all));
   }
 
+  Constant *nodes(ArrayRef<NodeSignature> nodes) {
+    std::vector<Constant *> all;
+    for (const NodeSignature &node : nodes)
+      all.push_back(
+          ConstantStruct::getAnon({text(node.name), text(node.kind), number(node.flops), number(node.bytes)}));
+    if (all.empty())
+      return ConstantPointerNull::get(pointer);
+    return global(ConstantArray::get(ArrayType::get(all[0]->getType(), all.size()), all));
+  }
+
   Function *declare(const Twine &name, Type *result, ArrayRef<Type *> arguments) {
     FunctionCallee callee = module.getOrInsertFunction(name.str(), FunctionType::get(result, arguments, false));
     auto *function = cast<Function>(callee.getCallee());
@@ -97,6 +107,8 @@ void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRe
   Function *rtRun = w.declare("mlc_rt_run", w.status, {w.pointer, w.pointer, w.pointer});
   Function *rtTyped = w.declare("mlc_rt_run_typed", w.status, {w.pointer, w.pointer, w.pointer, w.pointer});
   Function *rtDestroy = w.declare("mlc_rt_destroy", w.voidType, {w.pointer});
+  Function *rtProfileStart = w.declare("mlc_rt_profile_start", w.status, {w.pointer, w.pointer});
+  Function *rtProfileStop = w.declare("mlc_rt_profile_stop", w.voidType, {w.pointer});
 
   Function *create = w.define(name + "_create", w.status, {w.pointer, w.pointer});
   Function *destroy = w.define(name + "_destroy", w.voidType, {w.pointer});
@@ -105,12 +117,13 @@ void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRe
   for (const std::string &symbol : signature.symbols)
     symbols.push_back(w.text(symbol));
   Constant *symbolTable = w.global(ConstantArray::get(ArrayType::get(w.pointer, symbols.size()), symbols));
-  Constant *api = w.global(
-      ConstantStruct::getAnon({w.small(MLC_API_VERSION), w.small(sizeof(mlc_api)), w.text(name),
-                               w.text(signature.metadata), w.tensors(signature.inputs), w.tensors(signature.outputs),
-                               symbolTable, w.small(signature.inputs.size()), w.small(signature.outputs.size()),
-                               w.small(symbols.size()), w.small(0), create, rtRun, destroy}),
-      name + "_description");
+  Constant *api =
+      w.global(ConstantStruct::getAnon({w.small(MLC_API_VERSION), w.small(sizeof(mlc_api)), w.text(name),
+                                        w.text(signature.metadata), w.tensors(signature.inputs),
+                                        w.tensors(signature.outputs), symbolTable, w.small(signature.inputs.size()),
+                                        w.small(signature.outputs.size()), w.small(symbols.size()), w.small(0), create,
+                                        rtRun, destroy, rtProfileStart, rtProfileStop}),
+               name + "_description");
 
   Constant *weights = ConstantPointerNull::get(w.pointer), *file = ConstantPointerNull::get(w.pointer);
   if (!externalWeights.empty()) {
@@ -127,10 +140,11 @@ void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRe
     Function *function = w.declare(entry.function, w.voidType, {w.pointer});
     if (entry.weightsOffset)
       function = shiftWeights(w, function, entry.weightsOffset);
-    infos.push_back(w.global(ConstantStruct::getAnon({w.small(MLC_ABI_VERSION), w.small(sizeof(mlc_model_info)), api,
-                                                      w.number(entry.arenaBytes), weights,
-                                                      w.number(signature.weightsBytes), file, function}),
-                             name + "_info"));
+    infos.push_back(
+        w.global(ConstantStruct::getAnon({w.small(MLC_ABI_VERSION), w.small(sizeof(mlc_model_info)), api,
+                                          w.number(entry.arenaBytes), weights, w.number(signature.weightsBytes), file,
+                                          function, w.nodes(entry.nodes), w.small(entry.nodes.size()), w.small(0)}),
+                 name + "_info"));
   }
   Constant *info = isMulti
                        ? w.global(ConstantArray::get(ArrayType::get(w.pointer, infos.size()), infos), name + "_levels")

@@ -38,3 +38,11 @@ func.func @parallel_for_c2_arguments(%frame: !rt.frame, %n: index, %x: memref<4x
   rt.parallel_for %frame, @kernel(%x) count %n grain 1 : memref<4xf32>
   return
 }
+
+// -----
+
+func.func @mark_negative(%frame: !rt.frame) {
+  // expected-error @+1 {{attribute 'node' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
+  rt.mark %frame, -1
+  return
+}

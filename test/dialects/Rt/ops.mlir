@@ -18,6 +18,8 @@ func.func @frame(%frame: !rt.frame) {
   rt.free %frame, %4 : memref<?xf32>
   // CHECK: rt.parallel_for %arg0, @kernel(%{{.*}}) count %[[N]] grain 8 : memref<4xf32>
   rt.parallel_for %frame, @kernel(%3) count %n grain 8 : memref<4xf32>
+  // CHECK: rt.mark %arg0, 3
+  rt.mark %frame, 3
   return
 }
 func.func private @kernel(memref<4xf32>, index, index)

@@ -32,6 +32,23 @@ func.func @frame(%frame: !rt.frame) {
   cf.assert %ok, "node 'x': sizes differ"
   return
 }
+
+// CHECK-LABEL: llvm.func @mark
+// CHECK-SAME: (%[[FRAME:.*]]: !llvm.ptr)
+func.func @mark(%frame: !rt.frame) {
+  // CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[FRAME]][40]
+  // CHECK: %[[PROFILE:.*]] = llvm.load %[[PLACE]]
+  // CHECK: %[[NONE:.*]] = llvm.mlir.zero
+  // CHECK: %[[SET:.*]] = llvm.icmp "ne" %[[PROFILE]], %[[NONE]]
+  // CHECK: llvm.cond_br %[[SET]] weights([1, 1000]), ^[[MARK:.*]], ^[[AFTER:.*]]
+  // CHECK: ^[[AFTER]]:
+  // CHECK: llvm.return
+  // CHECK: ^[[MARK]]:
+  // CHECK: llvm.call @mlc_rt_mark(%[[FRAME]]
+  // CHECK: llvm.br ^[[AFTER]]
+  rt.mark %frame, 3
+  return
+}
 // CHECK: llvm.func internal @kernel_range(%{{.*}}: !llvm.ptr, %[[BEGIN:.*]]: i64, %[[END:.*]]: i64)
 // CHECK: llvm.call @kernel({{.*}}, %[[BEGIN]], %[[END]])
 func.func private @kernel(memref<4xf32>, index, index)
