@@ -35,7 +35,7 @@ class Readme(ToolTest):
 
 class Links(unittest.TestCase):
     def test_files_that_documents_name_exist(self):
-        for name in ("README.md", "docs/Architecture.md"):
+        for name in ("README.md", "docs/Architecture.md", "docs/Performance.md"):
             with open(os.path.join(ROOT, name)) as file:
                 text = file.read()
             named = set(re.findall(r"`((?:lib|passes|dialects|runtime|tools|test|include|docs)/[\w./-]+)`", text))
