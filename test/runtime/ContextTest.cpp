@@ -230,6 +230,26 @@ TEST(ParallelFor, CoversEveryRangeOnce) {
   }
 }
 
+/// Many short loops one after the other, so that threads come late to loops that have ended.
+TEST(ParallelFor, LateThreadsFindNothing) {
+  mlc_options options = {sizeof options, 3, nullptr};
+  mlc_model *own = nullptr;
+  ASSERT_EQ(mlc_rt_create(&info, &options, &own).code, MLC_OK);
+  mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own, nullptr};
+  std::vector<int64_t> sums(5, 0);
+  for (int64_t loop = 0; loop < 20000; ++loop) {
+    int64_t count = 1 + loop % 5;
+    auto body = [](void *captures, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        static_cast<int64_t *>(captures)[i] += i + 1;
+    };
+    mlc_rt_parallel_for(&frame, body, sums.data(), count, 1);
+  }
+  for (int64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(sums[static_cast<size_t>(i)], (i + 1) * 4000 * (5 - i));
+  mlc_rt_destroy(own);
+}
+
 #if defined(__x86_64__)
 TEST(Create, ChoosesALevel) {
   mlc_model_info v2 = info, v3 = info, v4 = info;
