@@ -1,7 +1,8 @@
 //===- InterchangeLoops.cpp - a parallel loop over contiguous elements goes innermost ----------------------------===//
 //
 // For ops with reductions only: what is all parallel is contiguous in its result already. The order of the reduction
-// loops among themselves stays, so results do not change by a bit.
+// loops among themselves stays, so results do not change by a bit. What is read along its last reduction stays: it is
+// vectorised there.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Linalg/Passes.h"
@@ -49,7 +50,7 @@ struct InterchangeLoops final : mlc::impl::LinalgInterchangeLoopsPassBase<Interc
     IRRewriter rewriter(&getContext());
     for (linalg::GenericOp op : ops) {
       std::optional<unsigned> inner = chooseInner(op);
-      if (!inner)
+      if (!inner || readsAlongReduction(op, *inner))
         continue;
       // Parallel loops, then reductions, then the chosen one.
       SmallVector<unsigned> order;
@@ -62,6 +63,21 @@ struct InterchangeLoops final : mlc::impl::LinalgInterchangeLoopsPassBase<Interc
       if (succeeded(linalg::interchangeGenericOp(rewriter, op, order)))
         ++numInterchanged;
     }
+  }
+
+  /// Whether every input lies along the last reduction, while some would be read across rows in loop `inner`: such sums
+  /// are split into lanes where they are (linalg-reassociate-sums).
+  static bool readsAlongReduction(linalg::GenericOp op, unsigned inner) {
+    unsigned last = op.getNumLoops() - 1;
+    if (op.getIteratorTypesArray()[last] != utils::IteratorType::reduction)
+      return false;
+    auto all = [&](unsigned loop) {
+      return llvm::all_of(op.getDpsInputOperands(), [&](OpOperand *operand) {
+        return contiguity(op.getMatchingIndexingMap(operand), loop) == 2;
+      });
+    };
+    Type element = getElementTypeOrSelf(op.getDpsInits()[0].getType());
+    return isa<FloatType>(element) && !op.hasIndexSemantics() && all(last) && !all(inner);
   }
 
   static std::optional<unsigned> chooseInner(linalg::GenericOp op) {

@@ -31,3 +31,18 @@ func.func @no_interchange_small(%x: tensor<2x16xf32>, %z: tensor<2xf32>) -> tens
   } -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+#whole = affine_map<(i, j) -> (i, j)>
+#rows = affine_map<(i, j) -> (i)>
+/// A sum along the rows of a matrix is read in order as it is.
+// CHECK-LABEL: @no_interchange_row_sum
+func.func @no_interchange_row_sum(%x: tensor<8x16xf32>, %z: tensor<8xf32>) -> tensor<8xf32> {
+  // CHECK: iterator_types = ["parallel", "reduction"]
+  %0 = linalg.generic {indexing_maps = [#whole, #rows], iterator_types = ["parallel", "reduction"]}
+    ins(%x : tensor<8x16xf32>) outs(%z : tensor<8xf32>) {
+  ^bb0(%l: f32, %acc: f32):
+    %s = arith.addf %acc, %l : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
