@@ -8,13 +8,14 @@ namespace mlc {
 struct MachinePeak {
   /// Operations a second of f32 multiply-adds, two each, in registers.
   double flops = 0;
-  /// Bytes a second of memory that no cache holds, read and written as a[i] = b[i] + s c[i] does.
+  /// Bytes a second of arrays larger than the last cache (of at most 384 MiB), read and written as a[i] = b[i] + s c[i]
+  /// does.
   double bytes = 0;
   /// The instructions that `flops` was measured with.
   const char *isa = "";
 };
 
-/// Measures for about a quarter of a second. Needs 96 MiB for all threads together.
+/// Measures for about a second at most. Needs twice the last cache, 96 to 768 MiB, for all threads together.
 MachinePeak measurePeak(int threads);
 
 } // namespace mlc
