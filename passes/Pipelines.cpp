@@ -62,6 +62,7 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
   VectorChooseTilesPassOptions tiles;
   tiles.vectorBits = options.target.vectorBits;
   tiles.vectorRegisters = options.target.vectorRegisters;
+  tiles.l1Bytes = options.target.l1Bytes;
   pm.addPass(createVectorChooseTilesPass(tiles)); // a register tile each; weights in panels of its width
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop of the rest,

@@ -61,7 +61,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
             reduction,
             lanesOf(op),
             vectorRegisters,
-            32 << 10,
+            static_cast<int64_t>(l1Bytes),
             op.getSumType().getIntOrFloatBitWidth() / 8,
             op.getLhsMap().isFunctionOfDim(vector)};
   }

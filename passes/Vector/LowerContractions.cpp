@@ -81,10 +81,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Nest nest;
     nest.kinds = kernel::classifyLoops(op);
     nest.vector = kernel::getVectorLoop(op);
-    for (auto [i, operand] : llvm::enumerate(operands))
-      nest.operands.push_back(i == 1 && op.getPacked() ? Flat{} : flatten(a, operand));
-    if (op.getPacked())
-      nest.operands[1] = flatten(a, operands[1]);
+    for (Value operand : operands)
+      nest.operands.push_back(flatten(a, operand));
     for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
       Loop entry{sizeOf(b, op, loop, operands), {}};
       for (auto [i, map] : llvm::enumerate(op.getMaps().getAsValueRange<AffineMapAttr>())) {

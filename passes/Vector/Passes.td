@@ -16,7 +16,8 @@ def VectorChooseTilesPass : Pass<"vector-choose-tiles", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
-                 Option<"vectorRegisters", "vector-registers", "unsigned", "32", "number of vector registers">];
+                 Option<"vectorRegisters", "vector-registers", "unsigned", "32", "number of vector registers">,
+                 Option<"l1Bytes", "l1-bytes", "uint64_t", "32768", "size of the first data cache">];
   let dependentDialects = ["::mlc::kernel::KernelDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [Statistic<"numPacked", "packed", "operands packed">, Statistic<"numCopied", "copied", "operands copied">];
 }
