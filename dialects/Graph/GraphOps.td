@@ -194,6 +194,7 @@ def RoundOp : Graph_UnaryOp<"round", "the nearest integer, halves to even">;
 def SqrtOp : Graph_UnaryOp<"sqrt", "the square root">;
 def ExpOp : Graph_UnaryOp<"exp", "the exponential">;
 def LogOp : Graph_UnaryOp<"log", "the natural logarithm">;
+def Log1POp : Graph_UnaryOp<"log1p", "log(1 + x), exact for small x">;
 def SinOp : Graph_UnaryOp<"sin", "the sine">;
 def CosOp : Graph_UnaryOp<"cos", "the cosine">;
 def TanOp : Graph_UnaryOp<"tan", "the tangent">;

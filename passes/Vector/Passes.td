@@ -42,12 +42,13 @@ def VectorLowerContractionsPass : Pass<"vector-lower-contractions", "::mlir::Mod
 }
 
 def VectorApproximateMathPass : Pass<"vector-approximate-math", "::mlir::func::FuncOp"> {
-  let summary = "Computes elementary functions of f32 by polynomials";
+  let summary = "Computes elementary functions of f32 by straight-line code";
   let description = [{
-    Straight-line code that vectorises, instead of calls: exp, log, tanh, erf, sin, cos and what is made of them.
+    Polynomials that vectorise, instead of calls: exponentials, logarithms, powers, trigonometric and hyperbolic functions, their
+    inverses, and erf, with at most 4 units in the last place of error. Other types are left alone.
 
     ```
-    math.exp %0 : vector<16xf32>     =>     arith and math.fma ops
+    math.exp %0 : vector<16xf32>     =>     arith ops
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];

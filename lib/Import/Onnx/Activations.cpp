@@ -76,7 +76,7 @@ Values hardSwish(NodeImporter &n) {
 /// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))
 Value softplus(NodeImporter &n, Value x) {
   Value tail = n.exp(n.make<NegOp>(n.make<AbsOp>(x)));
-  return n.add(n.maximum(x, n.scalarLike(x, 0)), n.log(n.add(n.scalarLike(x, 1), tail)));
+  return n.add(n.maximum(x, n.scalarLike(x, 0)), n.make<Log1POp>(tail));
 }
 Values importSoftplus(NodeImporter &n) { return {softplus(n, n.input(0))}; }
 Values softsign(NodeImporter &n) {
