@@ -178,6 +178,12 @@ void RegisterTile::finish(const Place &place, Value sum, int64_t vector, Value m
       mapping.map(body.getArgument(1 + i), load(operand, at, mask));
     }
   }
+  // Constants may have been hoisted out of the epilogue.
+  auto lanesOfScalar = [&](Value value) -> Value {
+    if (Value vector = mapping.lookupOrNull(value))
+      return vector;
+    return vector::BroadcastOp::create(b, a.loc, vectorOf(value.getType()), value);
+  };
   for (Operation &scalar : body.without_terminator()) {
     if (auto constant = dyn_cast<arith::ConstantOp>(scalar)) {
       auto type = vectorOf(constant.getType());
@@ -187,14 +193,14 @@ void RegisterTile::finish(const Place &place, Value sum, int64_t vector, Value m
     }
     SmallVector<Value> operands;
     for (Value value : scalar.getOperands())
-      operands.push_back(mapping.lookup(value));
+      operands.push_back(lanesOfScalar(value));
     SmallVector<Type> types;
     for (Type type : scalar.getResultTypes())
       types.push_back(vectorOf(type));
     OperationState state(a.loc, scalar.getName(), operands, types, scalar.getAttrs());
     mapping.map(scalar.getResults(), b.create(state)->getResults());
   }
-  Value result = mapping.lookup(body.getTerminator()->getOperand(0));
+  Value result = lanesOfScalar(body.getTerminator()->getOperand(0));
   unsigned last = place.offsets.size() - 1;
   Value at = a.value(a.add(place.offsets[last], vector * lanes));
   if (mask)

@@ -77,3 +77,24 @@ func.func private @small(%a: memref<8x8xf32>, %b: memref<8x16xf32>, %c: memref<8
   }
   return
 }
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// What an epilogue takes from outside has the same value in every lane.
+// CHECK-LABEL: @outside
+// CHECK-SAME: %[[SCALE:[a-z0-9]+]]: f32
+// CHECK: vector.broadcast %[[SCALE]] : f32 to vector<16xf32>
+// CHECK: arith.mulf {{.*}} : vector<16xf32>
+func.func @outside(%a: memref<2x8xf32>, %b: memref<8x16xf32>, %c: memref<2x16xf32>, %scale: f32) {
+  kernel.contract ins(%a, %b : memref<2x8xf32>, memref<8x16xf32>) outs(%c : memref<2x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [2, 16, 8] tile [2, 1] {
+  ^bb0(%sum: f32):
+    %0 = arith.mulf %sum, %scale : f32
+    kernel.yield %0 : f32
+  }
+  return
+}
