@@ -113,7 +113,7 @@ struct Nest {
   Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count,
                 std::optional<unsigned> skip = {}) const;
 
-private:
+  /// Whether a step of `outerLoop` is what `innerLoop` covers, in every operand.
   bool joins(unsigned outerLoop, unsigned innerLoop) const;
 };
 
