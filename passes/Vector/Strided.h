@@ -82,6 +82,8 @@ struct Nest {
   llvm::SmallVector<Loop> loops;
   llvm::SmallVector<kernel::LoopKind> kinds;
   unsigned vector = 0;
+  /// rhs is panels (kernel.contract).
+  bool packed = false;
   /// From one panel of rhs to the next.
   Index panelStride = 0;
 
