@@ -99,6 +99,9 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     contractions.vectorBits = options.target.vectorBits;
     contractions.l2Bytes = options.target.l2Bytes;
     pm.addPass(createVectorLowerContractionsPass(contractions)); // register tiles, written out
+    VectorLowerTranspositionsPassOptions transpositions;
+    transpositions.vectorBits = options.target.vectorBits;
+    pm.addPass(createVectorLowerTranspositionsPass(transpositions)); // squares of vectors, instead of strided loops
   }
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createConvertLinalgToLoopsPass());

@@ -92,10 +92,12 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
     entry->setAttr("rt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(total));
   }
 
-  /// Results are written into rt.output.
+  /// Results are written into rt.output. Where the size is static its buffer is there from the start, so that results
+  /// can be computed in it.
   void bindResults(func::FuncOp entry, Value frame) {
     auto terminator = cast<func::ReturnOp>(entry.getBody().front().getTerminator());
     OpBuilder b(terminator);
+    OpBuilder first = OpBuilder::atBlockBegin(&entry.getBody().front());
     for (auto [i, result] : llvm::enumerate(terminator.getOperands())) {
       auto type = cast<RankedTensorType>(result.getType());
       SmallVector<Value> sizes;
@@ -103,8 +105,8 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
         if (type.isDynamicDim(axis))
           sizes.push_back(tensor::DimOp::create(b, terminator.getLoc(), result, axis));
       auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
-      Value buffer =
-          mlc::rt::OutputOp::create(b, terminator.getLoc(), bufferType, frame, static_cast<int64_t>(i), sizes);
+      Value buffer = mlc::rt::OutputOp::create(bufferType.hasStaticShape() ? first : b, terminator.getLoc(), bufferType,
+                                               frame, static_cast<int64_t>(i), sizes);
       bufferization::MaterializeInDestinationOp::create(b, terminator.getLoc(), Type(), result, buffer,
                                                         /*restrict=*/true,
                                                         /*writable=*/true);

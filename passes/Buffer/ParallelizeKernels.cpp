@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Rt/RtDialect.h"
 #include "passes/Buffer/Passes.h"
+#include "passes/Vector/Transposition.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -51,6 +52,8 @@ struct ParallelizeKernels final : mlc::impl::BufferParallelizeKernelsPassBase<Pa
     if (!llvm::hasSingleElement(ops))
       return;
     linalg::LinalgOp op = *ops.begin();
+    if (auto generic = dyn_cast<linalg::GenericOp>(op.getOperation()); generic && mlc::matchTransposition(generic))
+      return; // vector-lower-transpositions cuts between its squares
     SmallVector<int64_t> sizes = op.getStaticLoopRanges();
     SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
     // The outermost parallel loop; the innermost one stays whole for vectors, unless it is the only one.

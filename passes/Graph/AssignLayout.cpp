@@ -2,9 +2,11 @@
 //
 // Transpositions are put around every convolution and pool, then sink towards the results, and those that meet are
 // composed and vanish where they are identities. An op sinks one only when none of its operands has to be transposed at
-// run time in turn: the others are transposed already, weights, or have one element in all axes but one.
+// run time in turn: the others are transposed already, weights, or have one element in all axes but one. Convolutions
+// that are cheaper as they are than with transpositions around them stay (LayoutRegions.cpp).
 //
 //===----------------------------------------------------------------------------------------------------------===//
+#include "passes/Graph/LayoutRegions.h"
 #include "passes/Graph/Passes.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -53,22 +55,23 @@ template <typename Op> bool assign(Op op) {
   return true;
 }
 
-/// Whether the value costs nothing to transpose: it is a weight, a constant, computed from them, or has one element in
-/// all axes but one.
-bool isFreeToTranspose(Value value, unsigned depth = 0) {
-  auto type = cast<RankedTensorType>(value.getType());
-  if (llvm::count_if(type.getShape(), [](int64_t size) { return size != 1; }) <= 1)
-    return true;
-  Operation *op = value.getDefiningOp();
-  if (!op || depth > 6)
+/// conv(x; strides) -> conv(slice(x; steps of the strides)) with a filter of single pixels: then it is a product of
+/// matrices, with the channels first too.
+bool gatherPixels(ConvOp op) {
+  auto isOne = [](int64_t stride) { return stride == 1; };
+  if (llvm::all_of(op.getStrides(), isOne))
     return false;
-  if (isa<WeightOp, ConstantOp>(op))
-    return true;
-  return isa<GraphDialect>(op->getDialect()) && op->getNumOperands() && isMemoryEffectFree(op) &&
-         llvm::all_of(op->getOperands(), [&](Value operand) {
-           return isa<RankedTensorType>(operand.getType()) && isFreeToTranspose(operand, depth + 1) &&
-                  operand.getDefiningOp();
-         });
+  OpBuilder b(op);
+  SmallVector<OpFoldResult> offsets(rankOf(op.getInput()), b.getIndexAttr(0)), sizes, steps;
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getInput().getType()).getShape();
+  for (auto [axis, size] : llvm::enumerate(shape)) {
+    int64_t step = axis < 2 ? 1 : op.getStrides()[axis - 2];
+    sizes.push_back(b.getIndexAttr(llvm::divideCeil(size, step)));
+    steps.push_back(b.getIndexAttr(step));
+  }
+  op.getInputMutable().assign(SliceOp::create(b, op.getLoc(), op.getInput(), offsets, sizes, steps));
+  op.setStrides(SmallVector<int64_t>(op.getStrides().size(), 1));
+  return true;
 }
 
 /// An op that is the same in every layout, with its operands before the transposition `permutation` of rank `rank`;
@@ -249,14 +252,17 @@ struct ComposeReshapes final : OpRewritePattern<ReshapeOp> {
 struct AssignLayout final : mlc::impl::GraphAssignLayoutPassBase<AssignLayout> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
+    llvm::DenseSet<Operation *> channelsFirst = chooseChannelsFirst(getOperation());
     getOperation().walk([&](Operation *op) {
-      if (isa<ConvOp, PoolOp>(op))
+      if (isa<ConvOp, PoolOp>(op) && !channelsFirst.contains(op))
         ops.push_back(op);
     });
     for (Operation *op : ops) {
       bool assigned = isa<ConvOp>(op) ? assign(cast<ConvOp>(op)) : assign(cast<PoolOp>(op));
       numAssigned += assigned;
     }
+    for (Operation *op : channelsFirst)
+      numGathered += gatherPixels(cast<ConvOp>(op));
     if (ops.empty())
       return;
     RewritePatternSet sink(&getContext());

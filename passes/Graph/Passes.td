@@ -51,9 +51,13 @@ def GraphAssignLayoutPass : Pass<"graph-assign-layout", "::mlir::func::FuncOp"> 
     %2 = graph.conv %1, %w {channels_last} … : (tensor<1x8x8x3xf32>, …) -> tensor<1x8x8x4xf32>
     %3 = graph.transpose %2 {permutation = array<i64: 0, 3, 1, 2>} …
     ```
+
+    A region that holds only convolutions of single pixels is left with its channels first where the transpositions at its
+    border cost more; strides of such a convolution become a slice before it.
   }];
   let dependentDialects = ["::mlc::graph::GraphDialect", "::mlir::tensor::TensorDialect"];
-  let statistics = [Statistic<"numAssigned", "channels-last", "ops that run with the channels last">];
+  let statistics = [Statistic<"numAssigned", "channels-last", "ops that run with the channels last">,
+                    Statistic<"numGathered", "gathered", "channels-first convolutions whose pixels are gathered first">];
 }
 
 def GraphChooseWinogradPass : Pass<"graph-choose-winograd", "::mlir::ModuleOp"> {

@@ -57,7 +57,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     auto [rows, lines] = innerRows(op, kinds);
     return {rows,
             lines,
-            sizes[vector],
+            joinedColumns(op, kinds, vector),
             reduction,
             lanesOf(op),
             vectorRegisters,
@@ -66,29 +66,56 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
             op.getLhsMap().isFunctionOfDim(vector)};
   }
 
+  /// The number of columns that lie side by side in memory (Nest::join): those of the vectorised loop, and of loops
+  /// around it whose steps are what it covers in every operand. Weights are packed by the vectorised loop alone.
+  static int64_t joinedColumns(ContractOp op, ArrayRef<LoopKind> kinds, unsigned vector) {
+    int64_t columns = op.getSizes()[vector];
+    if (isWeight(op.getRhs()) || ShapedType::isDynamic(columns))
+      return columns;
+    auto continues = [&](unsigned loop) {
+      return llvm::all_of(llvm::zip(op.getOperands(), op.getMaps().getAsValueRange<AffineMapAttr>()),
+                          [&](auto operand) {
+                            auto [value, map] = operand;
+                            auto type = cast<RankedTensorType>(value.getType());
+                            auto around = strideOf(type, map, loop), inside = strideOf(type, map, vector);
+                            return around && inside && *around == *inside * columns;
+                          });
+    };
+    for (unsigned loop = vector; loop-- > 0;) {
+      int64_t size = op.getSizes()[loop];
+      if (size == 1)
+        continue;
+      if (kinds[loop] != LoopKind::column || ShapedType::isDynamic(size) || !continues(loop))
+        break;
+      columns *= size;
+    }
+    return columns;
+  }
+
+  /// The elements that a step of `loop` moves a row-major tensor by; nothing where only a run knows.
+  static std::optional<int64_t> strideOf(RankedTensorType type, AffineMap map, unsigned loop) {
+    int64_t stride = 1, total = 0;
+    for (int64_t axis = type.getRank(); axis-- > 0;) {
+      total += mlc::kernel::coefficientOf(map.getResult(axis), loop) * stride;
+      if (axis && type.isDynamicDim(axis))
+        return std::nullopt;
+      stride *= type.getDimSize(axis);
+    }
+    return total;
+  }
+
   /// The number of rows that are evenly spaced in memory: the innermost loop over rows, and those around it as long as
   /// each of their steps is what the loop inside covers. Then the size of the loop around those, 1 where there is
   /// none or only a run knows it.
   static std::pair<int64_t, int64_t> innerRows(ContractOp op, ArrayRef<LoopKind> kinds) {
     auto type = cast<RankedTensorType>(op.getLhs().getType());
-    AffineMap map = op.getLhsMap();
-    auto strideOf = [&](unsigned loop) -> std::optional<int64_t> {
-      int64_t stride = 1, total = 0;
-      for (int64_t axis = type.getRank(); axis-- > 0;) {
-        total += mlc::kernel::coefficientOf(map.getResult(axis), loop) * stride;
-        if (axis && type.isDynamicDim(axis))
-          return std::nullopt;
-        stride *= type.getDimSize(axis);
-      }
-      return total;
-    };
     int64_t rows = 1;
     std::optional<int64_t> covered;
     for (unsigned loop = op.getParallel(); loop-- > 0;) {
       int64_t size = op.getSizes()[loop];
       if (kinds[loop] != LoopKind::row || size == 1)
         continue;
-      std::optional<int64_t> stride = strideOf(loop);
+      std::optional<int64_t> stride = strideOf(type, op.getLhsMap(), loop);
       if (rows != 1 && (!covered || stride != covered))
         return {rows, ShapedType::isDynamic(size) ? 1 : size};
       if (ShapedType::isDynamic(size))

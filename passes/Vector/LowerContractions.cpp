@@ -81,6 +81,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Nest nest;
     nest.kinds = kernel::classifyLoops(op);
     nest.vector = kernel::getVectorLoop(op);
+    nest.packed = op.getPacked();
     for (Value operand : operands)
       nest.operands.push_back(flatten(a, operand));
     for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {

@@ -41,6 +41,24 @@ def VectorLowerContractionsPass : Pass<"vector-lower-contractions", "::mlir::Mod
                     Statistic<"numParallel", "parallel-contractions", "contractions that run on several threads">];
 }
 
+def VectorLowerTranspositionsPass : Pass<"vector-lower-transpositions", "::mlir::ModuleOp"> {
+  let summary = "Writes out element-wise loops that exchange the contiguous axis as squares of vectors";
+  let description = [{
+    A square is read by vectors along the axis that is contiguous in the input, transposed by shuffles, and written along the one
+    that is contiguous in the result. Element-wise ops that were fused with the copy run on the transposed vectors. Large ones
+    are the tasks of a parallel loop.
+
+    ```
+    linalg.generic … ins(%a : memref<64x3136xf32>) outs(%b : memref<3136x64xf32>) …     =>     vector.load, vector.shuffle, vector.store
+    ```
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::ub::UBDialect", "::mlir::vector::VectorDialect"];
+  let statistics = [Statistic<"numLowered", "transpositions", "loops written out as squares">,
+                    Statistic<"numParallel", "parallel-transpositions", "those that run on several threads">];
+}
+
 def VectorApproximateMathPass : Pass<"vector-approximate-math", "::mlir::func::FuncOp"> {
   let summary = "Computes elementary functions of f32 by straight-line code";
   let description = [{

@@ -156,6 +156,15 @@ void Nest::join() {
     return found;
   };
   using kernel::LoopKind;
+  // Columns that continue each other are one loop of vectors; those of panels are in an order of their own.
+  for (unsigned loop = vector; !packed && loop-- > 0;) {
+    if (loops[loop].size.is(1))
+      continue;
+    if (kinds[loop] != LoopKind::column || !loops[loop].size.isConstant() || !joins(loop, vector))
+      break;
+    loops[vector].size = loops[vector].size.constant() * loops[loop].size.constant();
+    loops[loop].size = 1;
+  }
   outer = collect([](LoopKind kind) { return kind == LoopKind::batch || kind == LoopKind::column; });
   reductions = collect([](LoopKind kind) { return kind == LoopKind::reduction; });
   lines = collect([](LoopKind kind) { return kind == LoopKind::row; });

@@ -82,6 +82,8 @@ struct Nest {
   llvm::SmallVector<Loop> loops;
   llvm::SmallVector<kernel::LoopKind> kinds;
   unsigned vector = 0;
+  /// rhs is panels (kernel.contract).
+  bool packed = false;
   /// From one panel of rhs to the next.
   Index panelStride = 0;
 
@@ -113,7 +115,7 @@ struct Nest {
   Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count,
                 std::optional<unsigned> skip = {}) const;
 
-private:
+  /// Whether a step of `outerLoop` is what `innerLoop` covers, in every operand.
   bool joins(unsigned outerLoop, unsigned innerLoop) const;
 };
 

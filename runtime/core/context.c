@@ -222,6 +222,20 @@ void mlc_rt_fail(mlc_frame *frame, const char *message) {
   escape(model, mlc_status_make(MLC_INVALID_ARGUMENT, "%s: %s", model->info->api->name, message));
 }
 
+/* Ends the run if an output's buffer overlaps an input: kernels write outputs while inputs are still read. */
+static void check_overlap(mlc_model *model, const mlc_tensor_info *output, const void *data, uint64_t bytes) {
+  const mlc_api *api = model->info->api;
+  for (uint32_t i = 0; i < api->num_inputs; ++i) {
+    uint64_t size = mlc_dtype_bytes(api->inputs[i].dtype);
+    for (uint32_t axis = 0; axis < api->inputs[i].rank; ++axis)
+      size *= (uint64_t)model->input_sizes[i][axis];
+    uintptr_t begin = (uintptr_t)model->input_data[i], other = (uintptr_t)data;
+    if (begin < other + bytes && other < begin + size)
+      escape(model, mlc_status_make(MLC_INVALID_ARGUMENT, "%s: the buffer of output '%s' overlaps input '%s'",
+                                    api->name, output->name, api->inputs[i].name));
+  }
+}
+
 void *mlc_rt_output(mlc_frame *frame, uint32_t index, const int64_t *sizes) {
   mlc_model *model = frame->context;
   const mlc_api *api = model->info->api;
@@ -255,6 +269,7 @@ void *mlc_rt_output(mlc_frame *frame, uint32_t index, const int64_t *sizes) {
     }
     data = output->own;
   }
+  check_overlap(model, info, data, bytes);
   if (output->tensor) {
     output->tensor->data = data;
     output->tensor->sizes = output->sizes;

@@ -109,6 +109,16 @@ TEST_F(ContextTest, CallersBufferThatIsTooSmallIsAnError) {
   EXPECT_STREQ(status.message, "twice: output 'y': expected a buffer of 12 bytes, but got 8");
 }
 
+TEST_F(ContextTest, OutputThatOverlapsAnInputIsAnError) {
+  x.assign(6, 1);
+  out[0] = {x.data() + 2, nullptr, 12, 0, 0};
+  mlc_status status = run();
+  EXPECT_EQ(status.code, MLC_INVALID_ARGUMENT);
+  EXPECT_STREQ(status.message, "twice: the buffer of output 'y' overlaps input 'x'");
+  out[0] = {x.data() + 3, nullptr, 12, 0, 0};
+  EXPECT_EQ(run().code, MLC_OK);
+}
+
 TEST_F(ContextTest, SymbolsMustAgree) {
   nz[0] = 2;
   mlc_status status = run();

@@ -18,6 +18,10 @@ func.func @run(%frame: !rt.frame) {
   /// Too small to be worth two threads.
   // CHECK: call @no_parallel_small
   call @no_parallel_small(%2, %3) : (memref<4x4xf32>, memref<4x4xf32>) -> ()
+  %4 = rt.workspace %frame at 0 : memref<1024x512xf32>
+  /// vector-lower-transpositions makes its own tasks.
+  // CHECK: call @no_parallel_transposition
+  call @no_parallel_transposition(%0, %4) : (memref<512x1024xf32>, memref<1024x512xf32>) -> ()
   return
 }
 
@@ -38,6 +42,14 @@ func.func private @no_parallel_small(%x: memref<4x4xf32>, %y: memref<4x4xf32>) {
   ^bb0(%in: f32, %out: f32):
     %0 = math.exp %in : f32
     linalg.yield %0 : f32
+  }
+  return
+}
+
+func.func private @no_parallel_transposition(%x: memref<512x1024xf32>, %y: memref<1024x512xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, #same], iterator_types = ["parallel", "parallel"]} ins(%x : memref<512x1024xf32>) outs(%y : memref<1024x512xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
   }
   return
 }

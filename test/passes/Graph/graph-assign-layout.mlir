@@ -41,3 +41,47 @@ func.func @no_assign(%x: tensor<2x3xf32>) -> tensor<3x2xf32> {
   %0 = graph.transpose %x {permutation = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<3x2xf32>
   return %0 : tensor<3x2xf32>
 }
+
+graph.parameter @wide : tensor<64x32x1x1xf32>
+graph.parameter @back : tensor<32x64x1x1xf32>
+graph.parameter @window : tensor<64x64x3x3xf32>
+
+/// Pixels of 16×16 fill vectors as well as channels do, and nothing is transposed: also strided, the pixels first.
+// CHECK-LABEL: @no_assign_products
+func.func @no_assign_products(%x: tensor<1x32x32x32xf32>) -> tensor<1x32x16x16xf32> {
+  // CHECK-NOT: graph.transpose
+  // CHECK: %[[S:.*]] = graph.slice %{{.*}} offsets [0, 0, 0, 0] sizes [1, 32, 16, 16] steps [1, 1, 2, 2]
+  // CHECK: %[[C:.*]] = graph.conv %[[S]], {{.*}}strides = array<i64: 1, 1>} : (tensor<1x32x16x16xf32>
+  // CHECK: %[[M:.*]] = graph.max %[[C]]
+  // CHECK: graph.conv %[[M]]
+  // CHECK-NOT: graph.transpose
+  // CHECK: return
+  %w = graph.weight @wide : tensor<64x32x1x1xf32>
+  %b = graph.weight @back : tensor<32x64x1x1xf32>
+  %zero = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.conv %x, %w {strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x32x32x32xf32>, tensor<64x32x1x1xf32>) -> tensor<1x64x16x16xf32>
+  %1 = graph.max %0, %zero : (tensor<1x64x16x16xf32>, tensor<f32>) -> tensor<1x64x16x16xf32>
+  %2 = graph.conv %1, %b {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x64x16x16xf32>, tensor<32x64x1x1xf32>) -> tensor<1x32x16x16xf32>
+  return %2 : tensor<1x32x16x16xf32>
+}
+
+/// Of 3×3 pixels most lanes would be empty.
+// CHECK-LABEL: @few_pixels
+func.func @few_pixels(%x: tensor<1x32x3x3xf32>) -> tensor<1x64x3x3xf32> {
+  // CHECK: graph.conv {{.*}}channels_last
+  %w = graph.weight @wide : tensor<64x32x1x1xf32>
+  %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x32x3x3xf32>, tensor<64x32x1x1xf32>) -> tensor<1x64x3x3xf32>
+  return %0 : tensor<1x64x3x3xf32>
+}
+
+/// A neighbour that runs with the channels last takes the product along.
+// CHECK-LABEL: @neighbour
+func.func @neighbour(%x: tensor<1x32x16x16xf32>) -> tensor<1x64x16x16xf32> {
+  // CHECK: graph.conv {{.*}}channels_last
+  // CHECK-NEXT: graph.conv {{.*}}channels_last
+  %w = graph.weight @wide : tensor<64x32x1x1xf32>
+  %k = graph.weight @window : tensor<64x64x3x3xf32>
+  %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x32x16x16xf32>, tensor<64x32x1x1xf32>) -> tensor<1x64x16x16xf32>
+  %1 = graph.conv %0, %k {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x64x16x16xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x16x16xf32>
+  return %1 : tensor<1x64x16x16xf32>
+}

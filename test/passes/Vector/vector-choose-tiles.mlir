@@ -51,3 +51,19 @@ func.func @turned(%a: tensor<8x64xf32>, %b: tensor<512x64xf32>, %i: tensor<8x512
   } -> tensor<8x512xf32>
   return %0 : tensor<8x512xf32>
 }
+
+#filter = affine_map<(n, f, y, x, c) -> (f, c)>
+#image = affine_map<(n, f, y, x, c) -> (n, c, y, x)>
+#result = affine_map<(n, f, y, x, c) -> (n, f, y, x)>
+
+/// Lines of seven pixels lie side by side: tiles take vectors of all 49.
+// CHECK-LABEL: @joined_columns
+func.func @joined_columns(%w: tensor<64x32xf32>, %x: tensor<1x32x7x7xf32>, %i: tensor<1x64x7x7xf32>) -> tensor<1x64x7x7xf32> {
+  // WIDE: tile [{{[0-9]+}}, 4]
+  %0 = kernel.contract ins(%w, %x : tensor<64x32xf32>, tensor<1x32x7x7xf32>) outs(%i : tensor<1x64x7x7xf32>)
+    maps [#filter, #image, #result] parallel 4 sizes [1, 64, 7, 7, 32] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<1x64x7x7xf32>
+  return %0 : tensor<1x64x7x7xf32>
+}

@@ -98,3 +98,23 @@ func.func @outside(%a: memref<2x8xf32>, %b: memref<8x16xf32>, %c: memref<2x16xf3
   }
   return
 }
+
+// -----
+
+#filter = affine_map<(n, f, y, x, c) -> (f, c)>
+#image = affine_map<(n, f, y, x, c) -> (n, c, y, x)>
+#result = affine_map<(n, f, y, x, c) -> (n, f, y, x)>
+
+/// Lines of pixels that lie side by side are one loop of vectors: 64 pixels, no masks.
+// CHECK-LABEL: @joined_columns
+// CHECK-NOT: maskedload
+// CHECK: vector.fma
+// CHECK-NOT: maskedstore
+func.func @joined_columns(%w: memref<64x32xf32>, %x: memref<1x32x8x8xf32>, %y: memref<1x64x8x8xf32>) {
+  kernel.contract ins(%w, %x : memref<64x32xf32>, memref<1x32x8x8xf32>) outs(%y : memref<1x64x8x8xf32>)
+    maps [#filter, #image, #result] parallel 4 sizes [1, 64, 8, 8, 32] tile [8, 2] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
