@@ -124,8 +124,8 @@ typedef struct mlc_api {
   /** Makes a context; `options` may be NULL. */
   mlc_status (*create)(const mlc_options *options, mlc_model **model);
   /** Runs the model on `num_inputs` inputs and fills `num_outputs` outputs. Buffers that the model gave out stay valid
-   *  until the next run or destroy. The buffer of an output must not overlap an input, not even one that the model gave
-   *  out: outputs are written while inputs are read. */
+   *  until the next run or destroy. They may be inputs of the next run; a buffer that
+   *  the caller gives for an output must not overlap an input, since outputs are written while inputs are read. */
   mlc_status (*run)(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *outputs);
   /** Frees a context; NULL is ignored. */
   void (*destroy)(mlc_model *model);

@@ -77,6 +77,7 @@ void mlc_rt_destroy(mlc_model *model) {
   for (uint32_t i = 0; model->outputs && i < model->info->api->num_outputs; ++i) {
     free(model->outputs[i].sizes);
     free(model->outputs[i].own);
+    free(model->outputs[i].spare);
   }
   mlc_threads_destroy(model->threads);
   mlc_weights_close(model);
@@ -134,6 +135,11 @@ static mlc_status execute(mlc_model *model) {
   return model->status;
 }
 
+/* `data`, but NULL for a buffer that an earlier run gave out: that one is ours to replace. */
+static void *callers_buffer(const mlc_output *output, void *data) {
+  return data == output->own || data == output->spare ? NULL : data;
+}
+
 mlc_status mlc_rt_run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *outputs) {
   const mlc_api *api = model->info->api;
   for (uint32_t i = 0; i < api->num_symbols; ++i)
@@ -159,8 +165,7 @@ mlc_status mlc_rt_run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *ou
   }
   for (uint32_t i = 0; i < api->num_outputs; ++i) {
     model->outputs[i].tensor = &outputs[i];
-    /* A buffer that an earlier run gave out is ours to replace. */
-    model->outputs[i].data = outputs[i].data == model->outputs[i].own ? NULL : outputs[i].data;
+    model->outputs[i].data = callers_buffer(&model->outputs[i], outputs[i].data);
     model->outputs[i].capacity = outputs[i].bytes;
   }
   return execute(model);
@@ -204,7 +209,7 @@ mlc_status mlc_rt_run_typed(mlc_model *model, const void *const *inputs, const i
       output->capacity = UINT64_MAX;
     } else {
       output->tensor = outputs[i];
-      output->data = output->tensor->data == output->own ? NULL : output->tensor->data;
+      output->data = callers_buffer(output, output->tensor->data);
       output->capacity = output->tensor->bytes;
     }
   }
@@ -222,8 +227,8 @@ void mlc_rt_fail(mlc_frame *frame, const char *message) {
   escape(model, mlc_status_make(MLC_INVALID_ARGUMENT, "%s: %s", model->info->api->name, message));
 }
 
-/* Ends the run if an output's buffer overlaps an input: kernels write outputs while inputs are still read. */
-static void check_overlap(mlc_model *model, const mlc_tensor_info *output, const void *data, uint64_t bytes) {
+/* The input of the run that overlaps `bytes` bytes from `data`, or -1. */
+static int64_t overlapping_input(const mlc_model *model, const void *data, uint64_t bytes) {
   const mlc_api *api = model->info->api;
   for (uint32_t i = 0; i < api->num_inputs; ++i) {
     uint64_t size = mlc_dtype_bytes(api->inputs[i].dtype);
@@ -231,9 +236,32 @@ static void check_overlap(mlc_model *model, const mlc_tensor_info *output, const
       size *= (uint64_t)model->input_sizes[i][axis];
     uintptr_t begin = (uintptr_t)model->input_data[i], other = (uintptr_t)data;
     if (begin < other + bytes && other < begin + size)
-      escape(model, mlc_status_make(MLC_INVALID_ARGUMENT, "%s: the buffer of output '%s' overlaps input '%s'",
-                                    api->name, output->name, api->inputs[i].name));
+      return i;
   }
+  return -1;
+}
+
+/* The model's own buffer for an output. Kernels write outputs while inputs are still read, so where the caller passes
+ * the last run's output as an input (a state), two buffers take turns. */
+static void *own_buffer(mlc_model *model, mlc_output *output, const mlc_tensor_info *info, uint64_t bytes) {
+  if (output->own && overlapping_input(model, output->own, output->own_bytes) >= 0) {
+    void *own = output->own;
+    uint64_t own_bytes = output->own_bytes;
+    output->own = output->spare;
+    output->own_bytes = output->spare_bytes;
+    output->spare = own;
+    output->spare_bytes = own_bytes;
+  }
+  if (!output->own || output->own_bytes < bytes) {
+    free(output->own);
+    output->own_bytes = 0;
+    output->own = mlc_aligned_alloc(bytes);
+    if (!output->own)
+      escape(model, mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes for output '%s'",
+                                    model->info->api->name, (unsigned long long)bytes, info->name));
+    output->own_bytes = bytes;
+  }
+  return output->own;
 }
 
 void *mlc_rt_output(mlc_frame *frame, uint32_t index, const int64_t *sizes) {
@@ -258,18 +286,13 @@ void *mlc_rt_output(mlc_frame *frame, uint32_t index, const int64_t *sizes) {
            mlc_status_make(MLC_INVALID_ARGUMENT, "%s: output '%s': expected a buffer of %llu bytes, but got %llu",
                            api->name, info->name, (unsigned long long)bytes, (unsigned long long)output->capacity));
   if (!data) {
-    if (!output->own || output->own_bytes < bytes) {
-      free(output->own);
-      output->own_bytes = 0;
-      output->own = mlc_aligned_alloc(bytes);
-      if (!output->own)
-        escape(model, mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes for output '%s'",
-                                      api->name, (unsigned long long)bytes, info->name));
-      output->own_bytes = bytes;
-    }
-    data = output->own;
+    data = own_buffer(model, output, info, bytes);
+  } else {
+    int64_t input = overlapping_input(model, data, bytes);
+    if (input >= 0)
+      escape(model, mlc_status_make(MLC_INVALID_ARGUMENT, "%s: the buffer of output '%s' overlaps input '%s'",
+                                    api->name, info->name, api->inputs[input].name));
   }
-  check_overlap(model, info, data, bytes);
   if (output->tensor) {
     output->tensor->data = data;
     output->tensor->sizes = output->sizes;

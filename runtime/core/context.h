@@ -35,6 +35,8 @@ typedef struct mlc_output {
   int64_t *sizes; /* of the last run; `rank` entries */
   void *own;      /* the model's own buffer, where the caller gave none */
   uint64_t own_bytes;
+  void *spare; /* takes turns with it while the last output is an input */
+  uint64_t spare_bytes;
 } mlc_output;
 
 struct mlc_model {

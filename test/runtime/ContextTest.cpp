@@ -119,6 +119,18 @@ TEST_F(ContextTest, OutputThatOverlapsAnInputIsAnError) {
   EXPECT_EQ(run().code, MLC_OK);
 }
 
+TEST_F(ContextTest, LastOutputMayBeAnInput) {
+  ASSERT_EQ(run().code, MLC_OK);
+  for (float expected : {4.0f, 8.0f, 16.0f, 32.0f}) {
+    void *last = out[0].data;
+    mlc_tensor in[] = {{last, n, 0, 1, MLC_F32}, {z.data(), nz, 0, 1, MLC_F32}, {&k, one, 0, 1, MLC_I64}};
+    ASSERT_EQ(mlc_rt_run(model, in, out).code, MLC_OK);
+    EXPECT_NE(out[0].data, last);
+    EXPECT_EQ(static_cast<float *>(out[0].data)[0], expected);
+    EXPECT_EQ(static_cast<float *>(last)[0], expected / 2);
+  }
+}
+
 TEST_F(ContextTest, SymbolsMustAgree) {
   nz[0] = 2;
   mlc_status status = run();
