@@ -9,6 +9,7 @@
 #include "passes/Graph/LayoutRegions.h"
 #include "passes/Graph/Passes.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -213,6 +214,51 @@ struct SinkThroughSlice final : OpRewritePattern<SliceOp> {
   }
 };
 
+/// reshape(transpose(x, p)) -> transpose(reshape(x), …) where only axes of one element vanish or appear
+struct SinkThroughUnitAxes final : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReshapeOp op, PatternRewriter &rewriter) const override {
+    auto moved = op.getInput().getDefiningOp<TransposeOp>();
+    if (!moved)
+      return rewriter.notifyMatchFailure(op, "the input is not transposed");
+    auto type = cast<RankedTensorType>(op.getType()), source = cast<RankedTensorType>(moved.getInput().getType());
+    ArrayRef<int64_t> before = cast<RankedTensorType>(moved.getType()).getShape(), after = type.getShape();
+    // One axis of unknown size is the same on both sides, since all the others are.
+    if (type.getNumDynamicDims() > 1 || before == after)
+      return rewriter.notifyMatchFailure(op, "axes cannot be told apart");
+    SmallVector<int64_t> axes, from; // those of x that stay; those of the result, -1 where new
+    size_t next = 0;
+    for (int64_t size : after) {
+      while (next < before.size() && before[next] != size && before[next] == 1)
+        ++next;
+      if (next < before.size() && before[next] == size) {
+        axes.push_back(moved.getPermutation()[next++]);
+        from.push_back(axes.back());
+      } else if (size == 1) {
+        from.push_back(-1);
+      } else {
+        return rewriter.notifyMatchFailure(op, "elements change their axes");
+      }
+    }
+    for (; next < before.size(); ++next)
+      if (before[next] != 1)
+        return rewriter.notifyMatchFailure(op, "elements change their axes");
+    llvm::sort(axes);
+    SmallVector<OpFoldResult> sizes;
+    for (int64_t axis : axes)
+      sizes.push_back(tensor::getMixedSize(rewriter, op.getLoc(), moved.getInput(), axis));
+    sizes.resize(after.size(), rewriter.getIndexAttr(1)); // new axes are the last ones
+    SmallVector<int64_t> permutation;
+    auto appended = static_cast<int64_t>(axes.size());
+    for (int64_t axis : from)
+      permutation.push_back(axis < 0 ? appended++ : llvm::lower_bound(axes, axis) - axes.begin());
+    assert(source.getNumDynamicDims() <= 1 && "as many as the result");
+    Value result = ReshapeOp::create(rewriter, op.getLoc(), moved.getInput(), sizes);
+    rewriter.replaceOpWithNewOp<TransposeOp>(op, type, result, permutation);
+    return success();
+  }
+};
+
 /// transpose(x, p) -> reshape(x) where the axes of more than one element stay in order
 struct ReshapeInstead final : OpRewritePattern<TransposeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -226,12 +272,9 @@ struct ReshapeInstead final : OpRewritePattern<TransposeOp> {
         return rewriter.notifyMatchFailure(op, "elements move");
       last = from;
     }
-    // Another transposition may still meet this one.
-    if (!type.hasStaticShape())
-      return rewriter.notifyMatchFailure(op, "sizes are known only at run time");
     SmallVector<OpFoldResult> sizes;
-    for (int64_t size : cast<RankedTensorType>(op.getType()).getShape())
-      sizes.push_back(rewriter.getIndexAttr(size));
+    for (int64_t from : op.getPermutation())
+      sizes.push_back(tensor::getMixedSize(rewriter, op.getLoc(), op.getInput(), from));
     rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getInput(), sizes);
     return success();
   }
@@ -266,8 +309,8 @@ struct AssignLayout final : mlc::impl::GraphAssignLayoutPassBase<AssignLayout> {
     if (ops.empty())
       return;
     RewritePatternSet sink(&getContext());
-    sink.add<SinkThroughElementwise, SinkThroughConcat, SinkThroughReduce, SinkThroughPad, SinkThroughSlice>(
-        &getContext());
+    sink.add<SinkThroughElementwise, SinkThroughConcat, SinkThroughReduce, SinkThroughPad, SinkThroughSlice,
+             SinkThroughUnitAxes>(&getContext());
     TransposeOp::getCanonicalizationPatterns(sink, &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(sink))))
       return signalPassFailure();

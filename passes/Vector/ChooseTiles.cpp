@@ -34,7 +34,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       mlc::Tile tile = mlc::chooseTile(problemOf(op));
       op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
       bool contiguous = mlc::kernel::movesByOne(op.getRhsMap(), mlc::kernel::getVectorLoop(op), op.getSizes());
-      if (isWeight(op.getRhs()) && llvm::none_of(op.getSizes(), ShapedType::isDynamic))
+      if (isWeight(op.getRhs()) && hasStaticColumns(op))
         pack(op, tile);
       else if (!contiguous)
         copyContiguously(op);
@@ -42,6 +42,14 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
   }
 
   static bool isWeight(Value value) { return value.getDefiningOp<mlc::graph::WeightOp>() != nullptr; }
+
+  /// Whether the sizes of all loops that rhs moves with are known; others may not be.
+  static bool hasStaticColumns(ContractOp op) {
+    for (auto [loop, size] : llvm::enumerate(op.getSizes()))
+      if (ShapedType::isDynamic(size) && op.getRhsMap().isFunctionOfDim(loop))
+        return false;
+    return true;
+  }
 
   int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
 

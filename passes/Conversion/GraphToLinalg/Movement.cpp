@@ -143,12 +143,29 @@ struct LowerConcat final : GraphPattern<ConcatOp> {
   }
 };
 
-/// Slices read element by element: unlike tensor.extract_slice they allow negative steps.
+/// Views where all steps are known and go forward, which cost nothing; else elements, one by one.
 struct LowerSlice final : GraphPattern<SliceOp> {
   using GraphPattern::GraphPattern;
   LogicalResult matchAndRewrite(SliceOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     Lowering lower(rewriter, op.getLoc());
     RankedTensorType type = convertedType(op);
+    if (isWhole(op)) {
+      rewriter.replaceOp(op, adaptor.getInput());
+      return success();
+    }
+    if (llvm::is_contained(op.getInput().getType().getShape(), 0) || llvm::is_contained(type.getShape(), 0)) {
+      rewriter.replaceOp(op, lower.empty(type, shapeOf(op)));
+      return success();
+    }
+    if (llvm::all_of(op.getMixedSteps(), [](Size step) { return getConstant(step).value_or(0) > 0; })) {
+      SmallVector<OpFoldResult> extents;
+      for (auto [axis, size] : llvm::enumerate(shapeOf(op)))
+        extents.push_back(type.isDynamicDim(axis) ? OpFoldResult(lower.index(size))
+                                                  : OpFoldResult(rewriter.getIndexAttr(type.getDimSize(axis))));
+      rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(op, type, adaptor.getInput(), op.getMixedOffsets(), extents,
+                                                          op.getMixedSteps());
+      return success();
+    }
     SmallVector<Value> offsets, steps;
     for (Size offset : op.getMixedOffsets())
       offsets.push_back(lower.index(offset));
@@ -162,6 +179,14 @@ struct LowerSlice final : GraphPattern<SliceOp> {
           return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
         }));
     return success();
+  }
+
+  /// Whether all of the input is taken.
+  bool isWhole(SliceOp op) const {
+    ArrayRef<Size> from = shapeOf(op.getInput()), to = shapeOf(op);
+    return op.getInput().getType() == op.getType() && llvm::equal(from, to) &&
+           llvm::all_of(op.getMixedOffsets(), [](Size offset) { return getConstant(offset) == 0; }) &&
+           llvm::all_of(op.getMixedSteps(), [](Size step) { return getConstant(step) == 1; });
   }
 };
 
@@ -192,42 +217,71 @@ struct LowerPad final : GraphPattern<PadOp> {
   LogicalResult matchAndRewrite(PadOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     Lowering lower(rewriter, op.getLoc());
     RankedTensorType type = convertedType(op);
-    ArrayRef<Size> inputShape = shapeOf(op.getInput());
-    SmallVector<Value> low, limits;
-    SmallVector<bool> unchanged;
-    for (auto [axis, amount] : llvm::enumerate(op.getMixedLow())) {
-      low.push_back(lower.index(amount));
-      limits.push_back(lower.index(inputShape[axis]));
-      unchanged.push_back(getConstant(amount) == 0 && getConstant(op.getMixedHigh()[axis]) == 0);
+    SmallVector<Size> low(op.getMixedLow()), high(op.getMixedHigh());
+    if (op.getMode() == PadMode::constant) {
+      Value value = tensor::ExtractOp::create(rewriter, op.getLoc(), adaptor.getValue(), ValueRange{});
+      Shape shape;
+      Value padded = surround(lower, adaptor.getInput(), shapeOf(op.getInput()), low, high, value, shape);
+      if (padded.getType() != type)
+        padded = tensor::CastOp::create(rewriter, op.getLoc(), type, padded);
+      rewriter.replaceOp(op, padded);
+      return success();
     }
-    PadMode mode = op.getMode();
-    Value fill = op.getValue()
-                     ? Value(tensor::ExtractOp::create(rewriter, op.getLoc(), adaptor.getValue(), ValueRange{}))
-                     : Value();
-    rewriter.replaceOp(
-        op, lower.compute(type, shapeOf(op), [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
-          SmallVector<Value> from(indices);
-          Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-          for (size_t axis = 0; axis < from.size(); ++axis) {
-            if (unchanged[axis])
-              continue;
-            from[axis] = arith::SubIOp::create(b, loc, indices[axis], low[axis]);
-            if (mode == PadMode::constant)
-              inside = arith::AndIOp::create(b, loc, inside, isInside(b, loc, from[axis], limits[axis]));
-            else
-              from[axis] = source(b, loc, mode, from[axis], limits[axis]);
-          }
-          if (mode != PadMode::constant)
-            return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
-          auto branch = scf::IfOp::create(
-              b, loc, inside,
-              [&](OpBuilder &b, Location loc) {
-                scf::YieldOp::create(b, loc, Value(tensor::ExtractOp::create(b, loc, adaptor.getInput(), from)));
-              },
-              [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, fill); });
-          return branch.getResult(0);
-        }));
+    // One axis after the other; what lies inside is copied as a whole where its size is not cropped.
+    Value padded = adaptor.getInput();
+    Shape shape(shapeOf(op.getInput()));
+    for (size_t axis = 0; axis < low.size(); ++axis)
+      if (getConstant(low[axis]) != 0 || getConstant(high[axis]) != 0)
+        padded = padAxis(lower, op.getMode(), padded, shape, axis, low[axis], high[axis]);
+    if (padded.getType() != type)
+      padded = tensor::CastOp::create(rewriter, op.getLoc(), type, padded);
+    rewriter.replaceOp(op, padded);
     return success();
+  }
+
+  /// Repeats what lies in one axis before and behind it; `shape` becomes that of the result.
+  static Value padAxis(Lowering &lower, PadMode mode, Value input, Shape &shape, size_t axis, Size low, Size high) {
+    SizeBuilder &sizes = lower.sizes;
+    OpBuilder &b = lower.b;
+    Size inner = shape[axis], zero = sizes.constant(0), one = sizes.constant(1);
+    Value lowest = lower.index(low), size = lower.index(inner);
+    // The elements of the result from `first` on.
+    auto compute = [&](Size first, Size count) {
+      Shape part(shape);
+      part[axis] = count;
+      Value begin = lower.index(first);
+      auto type = cast<RankedTensorType>(input.getType()).clone(getStaticSizes(part));
+      return lower.compute(type, part, [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+        SmallVector<Value> from(indices);
+        Value i = arith::SubIOp::create(b, loc, Value(arith::AddIOp::create(b, loc, indices[axis], begin)), lowest);
+        from[axis] = source(b, loc, mode, i, size);
+        return tensor::ExtractOp::create(b, loc, input, from);
+      });
+    };
+    Size total = sizes.max(sizes.add(sizes.add(inner, low), high), zero);
+    Value result;
+    if (getConstant(low).value_or(-1) < 0 || getConstant(high).value_or(-1) < 0) {
+      result = compute(zero, total); // may crop
+      shape[axis] = total;
+      return result;
+    }
+    Shape padded(shape);
+    padded[axis] = total;
+    result = lower.empty(cast<RankedTensorType>(input.getType()).clone(getStaticSizes(padded)), padded);
+    SmallVector<OpFoldResult> steps(shape.size(), one);
+    auto insert = [&](Value part, Size offset, Size count) {
+      if (getConstant(count) == 0)
+        return;
+      SmallVector<OpFoldResult> offsets(shape.size(), zero), extents(shape.begin(), shape.end());
+      offsets[axis] = offset;
+      extents[axis] = count;
+      result = tensor::InsertSliceOp::create(b, lower.loc, part, result, offsets, extents, steps);
+    };
+    insert(input, low, inner);
+    insert(compute(zero, low), zero, low);
+    insert(compute(sizes.add(low, inner), high), sizes.add(low, inner), high);
+    shape[axis] = total;
+    return result;
   }
 };
 

@@ -93,3 +93,32 @@ func.func @computed_weight() -> tensor<4xui8> {
   %0 = graph.weight @twice : tensor<4xui8>
   return %0 : tensor<4xui8>
 }
+
+// A slice that goes forward is a view, one of everything nothing, one that goes back a copy.
+// CHECK-LABEL: @slices
+// CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>
+// CHECK: %[[V:.*]] = tensor.extract_slice %[[X]][0, 1] [%{{.*}}, 3] [1, 2]
+// CHECK: %[[B:.*]] = linalg.generic
+// CHECK: tensor.extract %[[X]]
+// CHECK: return %[[V]], %[[X]], %[[B]]
+func.func @slices(%x: tensor<?x8xf32>, %n: index) -> (tensor<?x3xf32>, tensor<?x8xf32>, tensor<?x8xf32>) {
+  %c0 = arith.constant 0 : index
+  %d = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %0 = graph.slice %x offsets [0, 1] sizes [%d, 3] steps [1, 2] : tensor<?x8xf32> -> tensor<?x3xf32>
+  %1 = graph.slice %x offsets [0, 0] sizes [%d, 8] steps [1, 1] : tensor<?x8xf32> -> tensor<?x8xf32>
+  %2 = graph.slice %x offsets [0, 7] sizes [%d, 8] steps [1, -1] : tensor<?x8xf32> -> tensor<?x8xf32>
+  return %0, %1, %2 : tensor<?x3xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// Padding copies what lies inside as a whole; only the border is computed.
+// CHECK-LABEL: @pads
+// CHECK: linalg.fill
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[0, 2] [4, 8] [1, 1]
+// CHECK: %[[LOW:.*]] = linalg.generic {{.*}}
+// CHECK: tensor.insert_slice %{{.*}} into %{{.*}}[0, 0] [4, 2] [1, 1] : tensor<4x2xf32>
+func.func @pads(%x: tensor<4x8xf32>) -> (tensor<4x10xf32>, tensor<4x10xf32>) {
+  %zero = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.pad constant %x, %zero low [0, 2] high [0, 0] : tensor<4x8xf32>, tensor<f32> -> tensor<4x10xf32>
+  %1 = graph.pad reflect %x low [0, 2] high [0, 0] : tensor<4x8xf32> -> tensor<4x10xf32>
+  return %0, %1 : tensor<4x10xf32>, tensor<4x10xf32>
+}

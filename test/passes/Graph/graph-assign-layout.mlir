@@ -42,6 +42,7 @@ func.func @no_assign(%x: tensor<2x3xf32>) -> tensor<3x2xf32> {
   return %0 : tensor<3x2xf32>
 }
 
+graph.parameter @column : tensor<64x16x3x1xf32>
 graph.parameter @wide : tensor<64x32x1x1xf32>
 graph.parameter @back : tensor<32x64x1x1xf32>
 graph.parameter @window : tensor<64x64x3x3xf32>
@@ -84,4 +85,23 @@ func.func @neighbour(%x: tensor<1x32x16x16xf32>) -> tensor<1x64x16x16xf32> {
   %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x32x16x16xf32>, tensor<64x32x1x1xf32>) -> tensor<1x64x16x16xf32>
   %1 = graph.conv %0, %k {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x64x16x16xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x16x16xf32>
   return %1 : tensor<1x64x16x16xf32>
+}
+
+/// A transposition passes axes of one element that vanish or appear, and is a reshape where no element moves.
+// CHECK-LABEL: @unit_axes
+func.func @unit_axes(%x: tensor<?x16x32xf32>, %n: index) -> tensor<?x64x32x1xf32> {
+  // CHECK: graph.conv {{.*}}channels_last
+  // CHECK-NOT: graph.transpose
+  // CHECK: graph.reshape {{.*}} -> tensor<?x32x64xf32>
+  // CHECK: %[[M:.*]] = graph.max {{.*}} -> tensor<?x32x64xf32>
+  // CHECK: %[[R:.*]] = graph.reshape %[[M]] {{.*}} -> tensor<?x32x64x1xf32>
+  // CHECK: graph.transpose %[[R]] {permutation = array<i64: 0, 2, 1, 3>}
+  %w = graph.weight @column : tensor<64x16x3x1xf32>
+  %zero = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.reshape %x to [%n, 16, 32, 1] : tensor<?x16x32xf32> -> tensor<?x16x32x1xf32>
+  %1 = graph.conv %0, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 0, 1, 0>, dilations = array<i64: 1, 1>} : (tensor<?x16x32x1xf32>, tensor<64x16x3x1xf32>) -> tensor<?x64x32x1xf32>
+  %2 = graph.reshape %1 to [%n, 64, 32] : tensor<?x64x32x1xf32> -> tensor<?x64x32xf32>
+  %3 = graph.max %2, %zero : (tensor<?x64x32xf32>, tensor<f32>) -> tensor<?x64x32xf32>
+  %4 = graph.reshape %3 to [%n, 64, 32, 1] : tensor<?x64x32xf32> -> tensor<?x64x32x1xf32>
+  return %4 : tensor<?x64x32x1xf32>
 }
