@@ -52,6 +52,9 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createLinalgFormContractionsPass()); // sums of products, with what follows them
   function.addPass(createLinalgFuseElementwisePass());  // other element-wise chains in one loop
+  LinalgFuseRowsPassOptions rows;
+  rows.exact = options.exact;
+  function.addPass(createLinalgFuseRowsPass(rows)); // softmax and normalizations, with what is around them
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
 }
@@ -99,6 +102,9 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     contractions.vectorBits = options.target.vectorBits;
     contractions.l2Bytes = options.target.l2Bytes;
     pm.addPass(createVectorLowerContractionsPass(contractions)); // register tiles, written out
+    VectorLowerRowsPassOptions rows;
+    rows.vectorBits = options.target.vectorBits;
+    pm.addPass(createVectorLowerRowsPass(rows)); // rows by vectors
   }
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createConvertLinalgToLoopsPass());

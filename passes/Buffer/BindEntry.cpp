@@ -92,10 +92,11 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
     entry->setAttr("rt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(total));
   }
 
-  /// Results are written into rt.output.
+  /// Results are written into rt.output. Those of static sizes are there from the start, so that they are computed in
+  /// place.
   void bindResults(func::FuncOp entry, Value frame) {
     auto terminator = cast<func::ReturnOp>(entry.getBody().front().getTerminator());
-    OpBuilder b(terminator);
+    OpBuilder b(terminator), start = OpBuilder::atBlockBegin(terminator->getBlock());
     for (auto [i, result] : llvm::enumerate(terminator.getOperands())) {
       auto type = cast<RankedTensorType>(result.getType());
       SmallVector<Value> sizes;
@@ -103,8 +104,8 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
         if (type.isDynamicDim(axis))
           sizes.push_back(tensor::DimOp::create(b, terminator.getLoc(), result, axis));
       auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
-      Value buffer =
-          mlc::rt::OutputOp::create(b, terminator.getLoc(), bufferType, frame, static_cast<int64_t>(i), sizes);
+      Value buffer = mlc::rt::OutputOp::create(sizes.empty() ? start : b, terminator.getLoc(), bufferType, frame,
+                                               static_cast<int64_t>(i), sizes);
       bufferization::MaterializeInDestinationOp::create(b, terminator.getLoc(), Type(), result, buffer,
                                                         /*restrict=*/true,
                                                         /*writable=*/true);
