@@ -52,6 +52,7 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createLinalgFormContractionsPass()); // sums of products, with what follows them
   function.addPass(createLinalgFuseElementwisePass());  // other element-wise chains in one loop
+  function.addPass(createLinalgFormContractionsPass());  // chains that are one loop only now, behind a sum
   LinalgFuseRowsPassOptions rows;
   rows.exact = options.exact;
   function.addPass(createLinalgFuseRowsPass(rows)); // softmax and normalizations, with what is around them
