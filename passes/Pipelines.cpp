@@ -52,6 +52,10 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createLinalgFormContractionsPass()); // sums of products, with what follows them
   function.addPass(createLinalgFuseElementwisePass());  // other element-wise chains in one loop
+  function.addPass(createLinalgFormContractionsPass());  // chains that are one loop only now, behind a sum
+  LinalgFuseRowsPassOptions rows;
+  rows.exact = options.exact;
+  function.addPass(createLinalgFuseRowsPass(rows)); // softmax and normalizations, with what is around them
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
 }
@@ -102,6 +106,9 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     VectorLowerTranspositionsPassOptions transpositions;
     transpositions.vectorBits = options.target.vectorBits;
     pm.addPass(createVectorLowerTranspositionsPass(transpositions)); // squares of vectors, instead of strided loops
+    VectorLowerRowsPassOptions rows;
+    rows.vectorBits = options.target.vectorBits;
+    pm.addPass(createVectorLowerRowsPass(rows)); // rows by vectors
   }
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createConvertLinalgToLoopsPass());

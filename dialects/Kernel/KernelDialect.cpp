@@ -39,13 +39,69 @@ LogicalResult ContractOp::verify() {
   for (size_t i = 0; fits && i < getExtras().size(); ++i)
     fits = body.getArgument(1 + i).getType() == elementOf(getExtras()[i]);
   auto yield = dyn_cast<YieldOp>(body.getTerminator());
-  fits = fits && yield && yield.getValue().getType() == elementOf(getInit());
+  fits = fits && yield && yield.getValues().size() == 1 && yield.getValues()[0].getType() == elementOf(getInit());
   if (!fits) // (C3)
     return emitOpError("requires an epilogue from the sum and the extras to an element of the result");
   return success();
 }
 
+LogicalResult RowsOp::verify() {
+  int64_t loops = getSizes().size(), rows = getRows();
+  if (getMaps().size() != getNumOperands() || rows < 0 || rows >= loops) // (C1)
+    return emitOpError("requires one map an operand and at least one loop over columns");
+  for (auto [operand, map] : llvm::zip(getOperands(), getMaps().getAsValueRange<AffineMapAttr>()))
+    if (map.getNumDims() != static_cast<unsigned>(loops) || // (C1)
+        map.getNumResults() != cast<ShapedType>(operand.getType()).getRank())
+      return emitOpError("requires maps from the loops to the axes of the operands");
+  AffineMap all = AffineMap::getMultiDimIdentityMap(loops, getContext());
+  for (unsigned i = 0; i < getInits().size(); ++i) {
+    AffineMap map = getMap(getInputs().size() + i);
+    if (map != all && map != getRowMap(loops, rows, getContext())) // (C2)
+      return emitOpError("requires results whose axes are all loops in order, or those over rows");
+  }
+  Block &body = getBody().front();
+  auto elementOf = [](Value value) { return getElementTypeOrSelf(value.getType()); };
+  auto matches = [&](ValueRange inside, ValueRange outside) {
+    return inside.size() == outside.size() && llvm::all_of(llvm::zip(inside, outside), [&](auto pair) {
+             return std::get<0>(pair).getType() == elementOf(std::get<1>(pair));
+           });
+  };
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!yield || !matches(body.getArguments(), getInputs()) || !matches(yield.getValues(), getInits())) // (C3)
+    return emitOpError("requires a region from elements of the inputs to elements of the results");
+  RowValues values(*this);
+  for (unsigned i = 0; i < getInits().size(); ++i)
+    if (isOfRow(i) && !values.isOfRow(yield.getValues()[i])) // (C4)
+      return emitOpError("requires one value a row for result ") << i << ", but it differs from column to column";
+  return success();
+}
+
 namespace mlc::kernel {
+
+RowValues::RowValues(RowsOp op) {
+  Block &body = op.getBody().front();
+  auto isOfRow = [&](AffineMap map) {
+    for (unsigned loop = op.getRows(); loop < op.getNumLoops(); ++loop)
+      if (map.isFunctionOfDim(loop))
+        return false;
+    return true;
+  };
+  for (BlockArgument argument : body.getArguments())
+    if (!isOfRow(op.getMap(argument.getArgNumber())))
+      columns.insert(argument);
+  for (Operation &inner : body.without_terminator()) {
+    unsigned level = 0;
+    for (Value operand : inner.getOperands())
+      level = std::max(level, levelOf(operand));
+    bool isReduce = isa<ReduceOp>(inner);
+    bool moves = !isReduce && llvm::any_of(inner.getOperands(), [&](Value value) { return columns.contains(value); });
+    for (Value result : inner.getResults()) {
+      levels[result] = level + isReduce;
+      if (moves)
+        columns.insert(result);
+    }
+  }
+}
 
 SmallVector<LoopKind> classifyLoops(ContractOp op) {
   SmallVector<LoopKind> kinds;
@@ -76,6 +132,11 @@ int64_t coefficientOf(AffineExpr expr, unsigned loop) {
   return constant.getValue();
 }
 
+AffineMap getRowMap(unsigned loops, unsigned rows, MLIRContext *context) {
+  AffineMap all = AffineMap::getMultiDimIdentityMap(loops, context);
+  return AffineMap::get(loops, 0, all.getResults().take_front(rows), context);
+}
+
 bool movesByOne(AffineMap map, unsigned loop, ArrayRef<int64_t> sizes) {
   // From the last axis on, past those of one element.
   for (AffineExpr expr : llvm::reverse(map.getResults())) {
@@ -91,52 +152,105 @@ bool movesByOne(AffineMap map, unsigned loop, ArrayRef<int64_t> sizes) {
 
 } // namespace mlc::kernel
 
-void ContractOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
-  if (isa<TensorType>(getInit().getType()))
-    return;
-  for (OpOperand &operand : getOperation()->getOpOperands()) {
-    if (operand.get() == getInit())
+// What all kernels are to memory: inputs are read, destinations are written and never read.
+namespace {
+
+void addEffects(DestinationStyleOpInterface op,
+                SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (isa<TensorType>(operand.get().getType()))
+      continue;
+    if (op.isDpsInit(&operand))
       effects.emplace_back(MemoryEffects::Write::get(), &operand, SideEffects::DefaultResource::get());
     else
       effects.emplace_back(MemoryEffects::Read::get(), &operand, SideEffects::DefaultResource::get());
   }
 }
 
-LogicalResult ContractOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &shapes) {
-  shapes.push_back(tensor::getMixedSizes(b, getLoc(), getInit()));
+LogicalResult shapesOfInits(DestinationStyleOpInterface op, OpBuilder &b, ReifiedRankedShapedTypeDims &shapes) {
+  for (Value init : op.getDpsInits())
+    shapes.push_back(tensor::getMixedSizes(b, op->getLoc(), init));
   return success();
 }
 
+bufferization::AliasingValueList resultOf(DestinationStyleOpInterface op, OpOperand &operand) {
+  if (op.isDpsInit(&operand) && op->getNumResults())
+    return {{op.getTiedOpResult(&operand), bufferization::BufferRelation::Equivalent}};
+  return {};
+}
+
+/// The same op on the buffers of its operands.
+LogicalResult moveToMemory(DestinationStyleOpInterface op, RewriterBase &rewriter,
+                           const bufferization::BufferizationOptions &options,
+                           bufferization::BufferizationState &state) {
+  if (op->getNumResults() == 0)
+    return success();
+  SmallVector<Value> buffers, results;
+  for (OpOperand &operand : op->getOpOperands()) {
+    FailureOr<Value> buffer = bufferization::getBuffer(rewriter, operand.get(), options, state);
+    if (failed(buffer))
+      return failure();
+    buffers.push_back(*buffer);
+    if (op.isDpsInit(&operand))
+      results.push_back(*buffer);
+  }
+  rewriter.setInsertionPoint(op);
+  OperationState created(op->getLoc(), op->getName().getStringRef(), buffers, TypeRange(), op->getAttrs());
+  created.addRegion()->takeBody(op->getRegion(0));
+  rewriter.create(created);
+  bufferization::replaceOpWithBufferizedValues(rewriter, op, results);
+  return success();
+}
+
+} // namespace
+
+void ContractOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  addEffects(*this, effects);
+}
+
+LogicalResult ContractOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &shapes) {
+  return shapesOfInits(*this, b, shapes);
+}
+
 bool ContractOp::bufferizesToMemoryRead(OpOperand &operand, const bufferization::AnalysisState &) {
-  return &operand != &getInitMutable();
+  return !isDpsInit(&operand);
 }
 
 bool ContractOp::bufferizesToMemoryWrite(OpOperand &operand, const bufferization::AnalysisState &) {
-  return &operand == &getInitMutable();
+  return isDpsInit(&operand);
 }
 
 bufferization::AliasingValueList ContractOp::getAliasingValues(OpOperand &operand,
                                                                const bufferization::AnalysisState &) {
-  if (&operand == &getInitMutable() && !getResults().empty())
-    return {{getResult(0), bufferization::BufferRelation::Equivalent}};
-  return {};
+  return resultOf(*this, operand);
 }
 
 LogicalResult ContractOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &options,
                                     bufferization::BufferizationState &state) {
-  if (isa<BaseMemRefType>(getInit().getType()))
-    return success();
-  SmallVector<Value> buffers;
-  for (Value operand : getOperands()) {
-    FailureOr<Value> buffer = bufferization::getBuffer(rewriter, operand, options, state);
-    if (failed(buffer))
-      return failure();
-    buffers.push_back(*buffer);
-  }
-  rewriter.setInsertionPoint(*this);
-  OperationState created(getLoc(), getOperationName(), buffers, TypeRange(), (*this)->getAttrs());
-  created.addRegion()->takeBody(getEpilogue());
-  rewriter.create(created);
-  bufferization::replaceOpWithBufferizedValues(rewriter, *this, buffers.back());
-  return success();
+  return moveToMemory(*this, rewriter, options, state);
+}
+
+void RowsOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  addEffects(*this, effects);
+}
+
+LogicalResult RowsOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &shapes) {
+  return shapesOfInits(*this, b, shapes);
+}
+
+bool RowsOp::bufferizesToMemoryRead(OpOperand &operand, const bufferization::AnalysisState &) {
+  return !isDpsInit(&operand);
+}
+
+bool RowsOp::bufferizesToMemoryWrite(OpOperand &operand, const bufferization::AnalysisState &) {
+  return isDpsInit(&operand);
+}
+
+bufferization::AliasingValueList RowsOp::getAliasingValues(OpOperand &operand, const bufferization::AnalysisState &) {
+  return resultOf(*this, operand);
+}
+
+LogicalResult RowsOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &options,
+                                bufferization::BufferizationState &state) {
+  return moveToMemory(*this, rewriter, options, state);
 }

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpImplementation.h"
@@ -40,8 +41,26 @@ inline unsigned getVectorLoop(ContractOp op) { return getVectorLoop(op.getSizes(
 /// How much an affine expression grows with one step of `loop`; the expressions of contractions are sums.
 int64_t coefficientOf(mlir::AffineExpr expr, unsigned loop);
 
+/// The map from `loops` loops to the first `rows` of them.
+mlir::AffineMap getRowMap(unsigned loops, unsigned rows, mlir::MLIRContext *context);
+
 /// Whether a step of `loop` moves the memory of a row-major tensor with this map by one element.
 bool movesByOne(mlir::AffineMap map, unsigned loop, llvm::ArrayRef<int64_t> sizes);
+
+/// What the values in the region of a kernel.rows are.
+class RowValues {
+public:
+  explicit RowValues(RowsOp op);
+
+  /// The same for all columns of a row.
+  bool isOfRow(mlir::Value value) const { return !columns.contains(value); }
+  /// How many reductions after each other it waits for: the passes over the row before it can be computed.
+  unsigned levelOf(mlir::Value value) const { return levels.lookup(value); }
+
+private:
+  llvm::DenseMap<mlir::Value, unsigned> levels;
+  llvm::DenseSet<mlir::Value> columns;
+};
 
 } // namespace mlc::kernel
 

@@ -5,6 +5,7 @@
 include "mlir/IR/OpBase.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
+include "mlir/Dialect/Vector/IR/VectorAttributes.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
@@ -19,7 +20,8 @@ def Kernel_Dialect : Dialect {
     general loop vectoriser cannot find (register tiles, packed panels, fused epilogues) is chosen here as attributes and
     written out by the passes of `passes/Vector`.
   }];
-  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::bufferization::BufferizationDialect"];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def Kernel_Buffer : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
@@ -84,10 +86,75 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
   let hasVerifier = 1;
 }
 
-def Kernel_YieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator, ReturnLike, HasParent<"ContractOp">]> {
-  let summary = "gives the element that an epilogue computed";
-  let arguments = (ins AnyType:$value);
-  let assemblyFormat = "$value attr-dict `:` type($value)";
+def Kernel_RowsOp : Op<Kernel_Dialect, "rows", [
+    AttrSizedOperandSegments, DestinationStyleOpInterface, SingleBlock, RecursiveMemoryEffects,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
+    DeclareOpInterfaceMethods<BufferizableOpInterface, ["bufferize", "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+      "getAliasingValues"]>]> {
+  let summary = "computes rows, each from itself alone";
+  let description = [{
+    The first `rows` loops go over rows, the others over the columns of one. The region says what happens to one element; where
+    it asks for `kernel.reduce`, that is the sum (the maximum, …) over all columns of the row, which every element sees. So a
+    softmax, a normalization, and what is done before and after them is one op, and a row is read from memory once, however
+    often its elements are needed.
+
+    Inputs are read through affine `maps`; along the last column loop they move by one element or not at all. A result has an
+    element for every element of the rows, or one a row.
+
+    Constraints: (C1) one map an operand, over as many loops as `sizes` has, of which at least one is of columns; (C2) the axes
+    of a result are all loops in order, or those over rows; (C3) the region's arguments are an element of each input, and it
+    yields an element of each result; (C4) what is yielded for a row as a whole is the same for all of its elements.
+
+    Example:
+    ```mlir
+    %1 = kernel.rows ins(%0 : tensor<4x8xf32>) outs(%i : tensor<4x8xf32>) maps [#all, #all] rows 1 sizes [4, 8] {
+    ^bb0(%x: f32):
+      %max = kernel.reduce <maximumf> %x : f32
+      %2 = arith.subf %x, %max : f32
+      %3 = math.exp %2 : f32
+      %sum = kernel.reduce <add> %3 : f32
+      %4 = arith.divf %3, %sum : f32
+      kernel.yield %4 : f32
+    } -> tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Kernel_Buffer>:$inputs, Variadic<Kernel_Buffer>:$inits, AffineMapArrayAttr:$maps,
+                       I64Attr:$rows, DenseI64ArrayAttr:$sizes);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    (`ins` `(` $inputs^ `:` type($inputs) `)`)? `outs` `(` $inits `:` type($inits) `)` `maps` $maps `rows` $rows `sizes` $sizes
+    attr-dict-with-keyword $body (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+    ::mlir::AffineMap getMap(unsigned operand) {
+      return ::llvm::cast<::mlir::AffineMapAttr>(getMaps()[operand]).getValue();
+    }
+    unsigned getNumLoops() { return getSizes().size(); }
+    /// Whether a result has one element a row.
+    bool isOfRow(unsigned result) { return getMap(getInputs().size() + result).getNumResults() < getNumLoops(); }
+  }];
+  let hasVerifier = 1;
+}
+
+def Kernel_ReduceOp : Op<Kernel_Dialect, "reduce", [Pure, HasParent<"RowsOp">, SameOperandsAndResultType]> {
+  let summary = "combines a value of all columns of a row";
+  let description = [{
+    In any order: sums are of several partial sums.
+
+    Example: `%max = kernel.reduce <maximumf> %x : f32`
+  }];
+  let arguments = (ins Vector_CombiningKindAttr:$kind, AnyType:$value);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$kind $value attr-dict `:` type($value)";
+}
+
+def Kernel_YieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["ContractOp", "RowsOp"]>]> {
+  let summary = "gives the elements that a region computed";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "$values attr-dict `:` type($values)";
 }
 
 #endif

@@ -131,11 +131,26 @@ Work describe(mlc::kernel::ContractOp op) {
   return {"contract", llvm::SaturatingMultiply<uint64_t>(2, productOf(op.getSizes())), traffic.total()};
 }
 
+Work describe(mlc::kernel::RowsOp op) {
+  Traffic traffic;
+  traffic.add(op->getOperands());
+  mlc::kernel::RowValues values(op);
+  uint64_t flops = 0;
+  for (Operation &inner : op.getBody().front().without_terminator())
+    if (isa<mlc::kernel::ReduceOp>(inner))
+      ++flops;
+    else if (!values.isOfRow(inner.getResult(0)))
+      flops += flopsOf(&inner);
+  return {"rows", llvm::SaturatingMultiply(productOf(op.getSizes()), flops), traffic.total()};
+}
+
 /// A kernel is a function around one op.
 Work describe(func::FuncOp kernel) {
   for (Operation &op : kernel.getBody().front()) {
     if (auto contract = dyn_cast<mlc::kernel::ContractOp>(op))
       return describe(contract);
+    if (auto rows = dyn_cast<mlc::kernel::RowsOp>(op))
+      return describe(rows);
     if (auto loops = dyn_cast<linalg::LinalgOp>(op))
       return describe(loops);
   }

@@ -54,7 +54,8 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
     for (auto function : module.getOps<func::FuncOp>())
       function.walk([&](Operation *op) {
         auto loops = dyn_cast<linalg::LinalgOp>(op);
-        if ((loops && loops.hasPureBufferSemantics() && loops.getNumLoops() > 0) || isa<mlc::kernel::ContractOp>(op))
+        if ((loops && loops.hasPureBufferSemantics() && loops.getNumLoops() > 0) ||
+            isa<mlc::kernel::ContractOp, mlc::kernel::RowsOp>(op))
           ops.push_back(op);
       });
     llvm::StringMap<func::FuncOp> kernels;

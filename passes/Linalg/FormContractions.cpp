@@ -70,11 +70,15 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     for (linalg::GenericOp op : ops)
       if (ContractOp contract = form(op)) {
         absorbPermutations(contract);
-        while (ContractOp fused = fuseConsumer(contract)) {
-          contract = fused;
-          ++numFused;
-        }
         ++numFormed;
+      }
+    // Those formed before too: chains that read a sum twice are one op only after linalg-fuse-elementwise.
+    SmallVector<ContractOp> contracts;
+    getOperation().walk([&](ContractOp op) { contracts.push_back(op); });
+    for (ContractOp contract : contracts)
+      while (ContractOp fused = fuseConsumer(contract)) {
+        contract = fused;
+        ++numFused;
       }
   }
 

@@ -46,6 +46,24 @@ def LinalgFormContractionsPass : Pass<"linalg-form-contractions", "::mlir::func:
                     Statistic<"numFused", "fused-consumers", "element-wise ops moved into an epilogue">];
 }
 
+def LinalgFuseRowsPass : Pass<"linalg-fuse-rows", "::mlir::func::FuncOp"> {
+  let summary = "Makes reductions along rows, with all that shares their loops, one op";
+  let description = [{
+    A reduction over the last axes, the ops that read or make its rows element by element, further reductions of them, and
+    arithmetic on the results. Divisions by one number a row become products with its reciprocal, but for `exact`.
+
+    ```
+    %max = linalg.generic … { maximumf }, %e = linalg.generic … { exp(%x - %max) }, %sum = linalg.generic … { addf },
+    %y = linalg.generic … { %e / %sum }
+    ```
+    becomes `kernel.rows ins(%x) outs(%i) … { kernel.reduce <maximumf> … kernel.reduce <add> … }`.
+  }];
+  let options = [Option<"exact", "exact", "bool", "false", "divide every element">];
+  let dependentDialects = ["::mlc::kernel::KernelDialect"];
+  let statistics = [Statistic<"numRows", "rows-kernels", "kernels formed">,
+                    Statistic<"numFused", "fused-ops", "ops that became part of one">];
+}
+
 def LinalgReassociateSumsPass : Pass<"linalg-reassociate-sums", "::mlir::func::FuncOp"> {
   let summary = "Lets sums along the innermost loop be split into lanes";
   let description = [{

@@ -59,6 +59,23 @@ def VectorLowerTranspositionsPass : Pass<"vector-lower-transpositions", "::mlir:
                     Statistic<"numParallel", "parallel-transpositions", "those that run on several threads">];
 }
 
+def VectorLowerRowsPass : Pass<"vector-lower-rows", "::mlir::ModuleOp"> {
+  let summary = "Writes out kernels over rows as loops over vectors";
+  let description = [{
+    A loop over rows, ranges of which are the tasks of threads; in it a loop over the columns for each pass: reductions that do
+    not wait for each other share one. Rows of a few vectors stay in registers and take no loop.
+
+    ```
+    kernel.rows ins(%x : memref…) outs(%y : memref…) …     =>     scf.for … vector.load … math.exp … vector.store …
+    ```
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+  let statistics = [Statistic<"numLowered", "rows-kernels", "kernels written out">,
+                    Statistic<"numParallel", "parallel-rows", "kernels that run on several threads">];
+}
+
 def VectorApproximateMathPass : Pass<"vector-approximate-math", "::mlir::func::FuncOp"> {
   let summary = "Computes elementary functions of f32 by straight-line code";
   let description = [{

@@ -128,8 +128,7 @@ Flat flatten(Arithmetic &a, Value memref) {
   return flat;
 }
 
-bool Nest::joins(unsigned outerLoop, unsigned innerLoop) const {
-  const Loop &around = loops[outerLoop], &inside = loops[innerLoop];
+bool joins(const Loop &around, const Loop &inside) {
   if (!inside.size.isConstant())
     return false;
   for (auto [far, near] : llvm::zip(around.strides, inside.strides))
@@ -145,7 +144,7 @@ void Nest::join() {
       if (loop != vector && !loops[loop].size.is(1) && isWanted(kinds[loop]))
         found.push_back(loop);
     for (size_t i = found.size(); i-- > 1;)
-      if (joins(found[i - 1], found[i])) {
+      if (joins(loops[found[i - 1]], loops[found[i]])) {
         Loop &inside = loops[found[i]], &around = loops[found[i - 1]];
         if (around.size.isConstant()) {
           around.size = around.size.constant() * inside.size.constant();

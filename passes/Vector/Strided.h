@@ -70,6 +70,9 @@ struct Loop {
   llvm::SmallVector<Index> strides;
 };
 
+/// Whether a step of the loop `around` is what the loop `inside` of it covers, in every operand.
+bool joins(const Loop &around, const Loop &inside);
+
 /// The offset of every operand.
 struct Place {
   explicit Place(size_t operands) : offsets(operands) {}

@@ -56,3 +56,66 @@ func.func @contract_c3_epilogue(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: t
   } -> tensor<4x16xf32>
   return
 }
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+func.func @rows_c1_no_columns(%x: tensor<4x8xf32>, %i: tensor<4x8xf32>) {
+  // expected-error @+1 {{requires one map an operand and at least one loop over columns}}
+  %0 = kernel.rows ins(%x : tensor<4x8xf32>) outs(%i : tensor<4x8xf32>) maps [#all, #all] rows 2 sizes [4, 8] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @rows_c1_rank(%x: tensor<4x8xf32>, %i: tensor<4x8xf32>) {
+  // expected-error @+1 {{requires maps from the loops to the axes of the operands}}
+  %0 = kernel.rows ins(%x : tensor<4x8xf32>) outs(%i : tensor<4x8xf32>) maps [#row, #all] rows 1 sizes [4, 8] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+#swap = affine_map<(i, j) -> (j, i)>
+func.func @rows_c2_transposed(%x: tensor<4x8xf32>, %i: tensor<8x4xf32>) {
+  // expected-error @+1 {{requires results whose axes are all loops in order, or those over rows}}
+  %0 = kernel.rows ins(%x : tensor<4x8xf32>) outs(%i : tensor<8x4xf32>) maps [#all, #swap] rows 1 sizes [4, 8] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+func.func @rows_c3_arguments(%x: tensor<4x8xf32>, %i: tensor<4x8xf32>) {
+  // expected-error @+1 {{requires a region from elements of the inputs to elements of the results}}
+  %0 = kernel.rows ins(%x : tensor<4x8xf32>) outs(%i : tensor<4x8xf32>) maps [#all, #all] rows 1 sizes [4, 8] {
+  ^bb0(%e: f32, %f: f32):
+    kernel.yield %e : f32
+  } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+func.func @rows_c4_not_of_row(%x: tensor<4x8xf32>, %i: tensor<4xf32>) {
+  // expected-error @+1 {{requires one value a row for result 0, but it differs from column to column}}
+  %0 = kernel.rows ins(%x : tensor<4x8xf32>) outs(%i : tensor<4xf32>) maps [#all, #row] rows 1 sizes [4, 8] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<4xf32>
+  return
+}

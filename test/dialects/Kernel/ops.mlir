@@ -30,3 +30,23 @@ func.func @on_memory(%a: memref<4x8xf32>, %b: memref<1x8x16xf32>, %i: memref<4x1
   }
   return
 }
+
+#row = affine_map<(i, j) -> (i)>
+#all = affine_map<(i, j) -> (i, j)>
+
+/// A result of elements and one of rows.
+// CHECK-LABEL: @rows
+func.func @rows(%x: tensor<4x?xf32>, %i: tensor<4x?xf32>, %m: tensor<4xf32>) -> (tensor<4x?xf32>, tensor<4xf32>) {
+  // CHECK: kernel.rows ins(%{{.*}} : tensor<4x?xf32>) outs(%{{.*}}, %{{.*}} : tensor<4x?xf32>, tensor<4xf32>)
+  // CHECK-SAME: rows 1 sizes [4, -9223372036854775808]
+  // CHECK: kernel.reduce <maximumf> %{{.*}} : f32
+  // CHECK: kernel.yield %{{.*}}, %{{.*}} : f32, f32
+  %0:2 = kernel.rows ins(%x : tensor<4x?xf32>) outs(%i, %m : tensor<4x?xf32>, tensor<4xf32>)
+    maps [#all, #all, #row] rows 1 sizes [4, -9223372036854775808] {
+  ^bb0(%e: f32):
+    %max = kernel.reduce <maximumf> %e : f32
+    %1 = arith.subf %e, %max : f32
+    kernel.yield %1, %max : f32, f32
+  } -> tensor<4x?xf32>, tensor<4xf32>
+  return %0#0, %0#1 : tensor<4x?xf32>, tensor<4xf32>
+}

@@ -15,7 +15,7 @@ graph.parameter @w2 : tensor<3xf32>
 // CHECK-SAME: (%[[FRAME:.*]]: !rt.frame) attributes {rt.weights_bytes = 72 : i64}
 func.func @entry(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<2xf32>, tensor<3xf32>) {
   /// A buffer of static size is there from the start.
-  // CHECK: rt.output %[[FRAME]][1] : memref<2xf32>
+  // CHECK: %[[OUT1:.*]] = rt.output %[[FRAME]][1] : memref<2xf32>
   // CHECK: rt.output %[[FRAME]][2] : memref<3xf32>
   // CHECK: %[[N:.*]] = rt.input_size %[[FRAME]][0, 0]
   // CHECK: %[[X:.*]] = rt.input %[[FRAME]][0] sizes(%[[N]]) : tensor<?xf32>
@@ -23,7 +23,7 @@ func.func @entry(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<2xf32>, tensor<3xf
   %0 = graph.weight @w1 : tensor<2xf32>
   // CHECK: rt.output %[[FRAME]][0] sizes(%{{.*}}) : memref<?xf32>
   // CHECK: bufferization.materialize_in_destination %[[X]] in restrict writable
-  // CHECK: bufferization.materialize_in_destination %[[W]] in restrict writable
+  // CHECK: bufferization.materialize_in_destination %[[W]] in restrict writable %[[OUT1]]
   // CHECK: return
   %1 = graph.weight @w0 : tensor<3xf32>
   return %x, %0, %1 : tensor<?xf32>, tensor<2xf32>, tensor<3xf32>
