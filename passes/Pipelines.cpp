@@ -63,6 +63,10 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
   tiles.vectorBits = options.target.vectorBits;
   tiles.vectorRegisters = options.target.vectorRegisters;
   tiles.l1Bytes = options.target.l1Bytes;
+  tiles.isX86 = options.target.family == TargetProperties::Family::x86;
+  tiles.isAArch64 = options.target.family == TargetProperties::Family::aarch64;
+  tiles.dotInt8 = options.target.dotInt8;
+  tiles.dotBf16 = options.target.dotBf16;
   pm.addPass(createVectorChooseTilesPass(tiles)); // a register tile each; weights in panels of its width
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop of the rest,
@@ -98,6 +102,7 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     VectorLowerContractionsPassOptions contractions;
     contractions.vectorBits = options.target.vectorBits;
     contractions.l2Bytes = options.target.l2Bytes;
+    contractions.isX86 = options.target.family == TargetProperties::Family::x86;
     pm.addPass(createVectorLowerContractionsPass(contractions)); // register tiles, written out
     VectorLowerTranspositionsPassOptions transpositions;
     transpositions.vectorBits = options.target.vectorBits;

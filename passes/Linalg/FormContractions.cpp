@@ -29,42 +29,56 @@ using mlc::kernel::ContractOp;
 
 namespace {
 
-/// `value` without a widening of halves, as an argument number of `body`.
-std::optional<unsigned> argumentOf(Value value, Block *body) {
-  if (auto widened = value.getDefiningOp<arith::ExtFOp>())
-    value = widened.getIn();
+/// An argument of the body of a linalg.generic, and whether it is widened as an unsigned integer.
+struct Factor final {
+  unsigned argument;
+  bool isUnsigned;
+};
+
+/// `value` without a widening of halves or bytes, as an argument of `body`.
+std::optional<Factor> factorOf(Value value, Block *body) {
+  bool isUnsigned = value.getDefiningOp<arith::ExtUIOp>() != nullptr;
+  if (Operation *op = value.getDefiningOp(); isa_and_present<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp>(op)) {
+    value = op->getOperand(0);
+    if (isa<IntegerType>(value.getType()) && !value.getType().isInteger(8))
+      return std::nullopt;
+  }
   auto argument = dyn_cast<BlockArgument>(value);
   if (!argument || argument.getOwner() != body)
     return std::nullopt;
-  return argument.getArgNumber();
+  return Factor{argument.getArgNumber(), isUnsigned};
 }
 
-/// Whether the body is `args[2] + ext(args[0]) * ext(args[1])` of floats.
-bool sumsProducts(linalg::GenericOp op) {
+/// The factors where the body is `args[2] + ext(args[0]) * ext(args[1])` of floats or 32-bit integers.
+std::optional<std::pair<Factor, Factor>> factorsOf(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0)
-    return false;
+    return std::nullopt;
   Block *body = op.getBody();
-  auto add = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!add || argumentOf(add.getLhs(), body) != 2u)
-    return false;
-  auto product = add.getRhs().getDefiningOp<arith::MulFOp>();
-  if (!product)
-    return false;
-  auto lhs = argumentOf(product.getLhs(), body), rhs = argumentOf(product.getRhs(), body);
-  return lhs && rhs && *lhs + *rhs == 1 && *lhs != *rhs;
+  Operation *add = body->getTerminator()->getOperand(0).getDefiningOp();
+  bool isInteger = isa_and_present<arith::AddIOp>(add) && add->getResult(0).getType().isInteger(32);
+  if (!isInteger && !isa_and_present<arith::AddFOp>(add))
+    return std::nullopt;
+  auto sum = factorOf(add->getOperand(0), body);
+  Operation *product = add->getOperand(1).getDefiningOp();
+  if (!sum || sum->argument != 2 || !isa_and_present<arith::MulFOp, arith::MulIOp>(product))
+    return std::nullopt;
+  auto lhs = factorOf(product->getOperand(0), body), rhs = factorOf(product->getOperand(1), body);
+  if (!lhs || !rhs || lhs->argument + rhs->argument != 1)
+    return std::nullopt;
+  return lhs->argument == 0 ? std::pair(*lhs, *rhs) : std::pair(*rhs, *lhs);
 }
 
 /// Whether the sum starts at zero.
 bool startsAtZero(Value init) {
   auto fill = init.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+  return fill && (matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) || matchPattern(fill.getInputs()[0], m_Zero()));
 }
 
 struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormContractions> {
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> ops;
     getOperation().walk([&](linalg::GenericOp op) {
-      if (op.hasPureTensorSemantics() && sumsProducts(op) && startsAtZero(op.getDpsInits()[0]))
+      if (op.hasPureTensorSemantics() && factorsOf(op) && startsAtZero(op.getDpsInits()[0]))
         ops.push_back(op);
     });
     for (linalg::GenericOp op : ops)
@@ -111,10 +125,12 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     unsigned vector = mlc::kernel::getVectorLoop(sizes, parallel);
     Value lhs = op.getInputs()[0], rhs = op.getInputs()[1];
     AffineMap lhsMap = maps[0], rhsMap = maps[1];
+    auto factors = *factorsOf(op);
     // Where both move with it (depthwise convolutions), the filter is rhs.
     if (!rhsMap.isFunctionOfDim(vector)) {
       std::swap(lhs, rhs);
       std::swap(lhsMap, rhsMap);
+      std::swap(factors.first, factors.second);
     }
     auto moves = [&](AffineMap map) { return mlc::kernel::movesByOne(map, vector, sizes); };
     bool packable = llvm::all_of(rhsMap.getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>);
@@ -125,10 +141,10 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     OpBuilder b(op);
     auto type = cast<RankedTensorType>(op.getResult(0).getType());
     Value fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>().getOutputs()[0];
-    auto contract =
-        ContractOp::create(b, op.getLoc(), TypeRange{type}, lhs, rhs, ValueRange{}, fill,
-                           b.getAffineMapArrayAttr({lhsMap, rhsMap, maps[2]}), b.getI64IntegerAttr(parallel),
-                           b.getDenseI64ArrayAttr(sizes), DenseI64ArrayAttr(), UnitAttr());
+    auto contract = ContractOp::create(b, op.getLoc(), TypeRange{type}, lhs, rhs, ValueRange{}, fill,
+                                       b.getAffineMapArrayAttr({lhsMap, rhsMap, maps[2]}), parallel, sizes,
+                                       /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1,
+                                       factors.first.isUnsigned, factors.second.isUnsigned, /*lhs_flipped=*/false);
     Block *body = b.createBlock(&contract.getEpilogue());
     Value sum = body->addArgument(type.getElementType(), op.getLoc());
     mlc::kernel::YieldOp::create(b, op.getLoc(), sum);
@@ -210,10 +226,11 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     SmallVector<Value> all(op.getExtras());
     llvm::append_range(all, extras);
     auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
-    auto fused =
-        ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
-                           op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0], b.getAffineMapArrayAttr(maps),
-                           op.getParallelAttr(), op.getSizesAttr(), DenseI64ArrayAttr(), UnitAttr());
+    auto fused = ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
+                                    op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0],
+                                    b.getAffineMapArrayAttr(maps), op.getParallel(), op.getSizes(),
+                                    /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1, op.getLhsUnsigned(),
+                                    op.getRhsUnsigned(), /*lhs_flipped=*/false);
     fused.getEpilogue().takeBody(op.getEpilogue());
     Block *body = &fused.getEpilogue().front();
     Operation *yield = body->getTerminator();

@@ -142,7 +142,7 @@ void Nest::join() {
   auto collect = [&](auto &&isWanted) {
     SmallVector<unsigned> found;
     for (unsigned loop = 0; loop < loops.size(); ++loop)
-      if (loop != vector && !loops[loop].size.is(1) && isWanted(kinds[loop]))
+      if (loop != vector && loop != granules && !loops[loop].size.is(1) && isWanted(kinds[loop]))
         found.push_back(loop);
     for (size_t i = found.size(); i-- > 1;)
       if (joins(found[i - 1], found[i])) {

@@ -86,6 +86,10 @@ struct Nest {
   bool packed = false;
   /// From one panel of rhs to the next.
   Index panelStride = 0;
+  /// With granules: the loop over whole ones, where elements are left behind it or their number is unknown, so that it
+  /// cannot be joined; how many are left; and the step of lhs from one element of a granule to the next.
+  std::optional<unsigned> granules;
+  Index granuleRest = 0, granuleStep = 1;
 
   // Set by join():
   llvm::SmallVector<unsigned> outer;      ///< batches and further columns, each a task

@@ -75,3 +75,40 @@ func.func @no_form_accumulates(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>, %z: 
   } -> tensor<8x32xf32>
   return %0 : tensor<8x32xf32>
 }
+
+/// A product of bytes keeps them, and the signs that they are widened with.
+// CHECK-LABEL: @bytes
+func.func @bytes(%x: tensor<8x16xi8>, %y: tensor<16x32xi8>) -> tensor<8x32xi32> {
+  // CHECK: kernel.contract ins(%{{.*}}, %{{.*}} : tensor<8x16xi8>, tensor<16x32xi8>)
+  // CHECK-SAME: attributes {lhs_unsigned}
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<8x32xi32>
+  %z = linalg.fill ins(%zero : i32) outs(%e : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xi8>, tensor<16x32xi8>) outs(%z : tensor<8x32xi32>) {
+  ^bb0(%l: i8, %r: i8, %acc: i32):
+    %lw = arith.extui %l : i8 to i32
+    %rw = arith.extsi %r : i8 to i32
+    %p = arith.muli %lw, %rw : i32
+    %s = arith.addi %acc, %p : i32
+    linalg.yield %s : i32
+  } -> tensor<8x32xi32>
+  return %0 : tensor<8x32xi32>
+}
+
+/// Sums of 64 bits are left to LLVM.
+// CHECK-LABEL: @no_form_i64
+func.func @no_form_i64(%x: tensor<8x16xi64>, %y: tensor<16x32xi64>) -> tensor<8x32xi64> {
+  // CHECK-NOT: kernel.contract
+  %zero = arith.constant 0 : i64
+  %e = tensor.empty() : tensor<8x32xi64>
+  %z = linalg.fill ins(%zero : i64) outs(%e : tensor<8x32xi64>) -> tensor<8x32xi64>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xi64>, tensor<16x32xi64>) outs(%z : tensor<8x32xi64>) {
+  ^bb0(%l: i64, %r: i64, %acc: i64):
+    %p = arith.muli %l, %r : i64
+    %s = arith.addi %acc, %p : i64
+    linalg.yield %s : i64
+  } -> tensor<8x32xi64>
+  return %0 : tensor<8x32xi64>
+}
