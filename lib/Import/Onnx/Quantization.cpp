@@ -57,13 +57,24 @@ Value alignScale(NodeImporter &n, Value scale, Value x, int64_t axis, int64_t bl
   return n.unsqueeze(scale, ones);
 }
 
+/// A zero point that is the same for all, as most are, as one number.
+Value simplifyZeroPoint(NodeImporter &n, Value zero) {
+  Type element = n.element(zero);
+  for (int64_t number : {0, 128})
+    if ((number == 0 || element.isUnsignedInteger(8)) && n.graph.isFilledWith(zero, number))
+      return n.scalar(element, static_cast<double>(number));
+  return zero;
+}
+
 /// The attributes that both have.
 struct Granularity final {
   int64_t axis, block;
   explicit Granularity(NodeImporter &n) : axis(n.intAttr("axis", 1)), block(n.intAttr("block_size", 0)) {
     n.require(block >= 0 && block < (int64_t(1) << 31), "expected a block_size that is not negative");
   }
-  Value align(NodeImporter &n, Value scale, Value x) const { return alignScale(n, scale, x, axis, block); }
+  Value align(NodeImporter &n, Value scale, Value x) const {
+    return n.rank(scale) == 0 ? scale : alignScale(n, scale, x, axis, block);
+  }
 };
 
 Values quantizeLinear(NodeImporter &n) {
@@ -82,7 +93,7 @@ Values quantizeLinear(NodeImporter &n) {
     compute = n.elementType(precision);
   n.require(isa<FloatType>(compute), "expected a scale of floats");
   scale = granularity.align(n, n.cast(scale, compute), x);
-  zero = zero ? granularity.align(n, zero, x) : n.scalar(element, 0);
+  zero = zero ? granularity.align(n, simplifyZeroPoint(n, zero), x) : n.scalar(element, 0);
   return {n.make<QuantizeOp>(n.div(n.cast(x, compute), scale), zero)};
 }
 
@@ -96,7 +107,7 @@ Values dequantizeLinear(NodeImporter &n) {
     n.unsupported("dequantization of another type than u8, i8, u16, i16 and i32");
   n.require(n.isFloat(scale) && isa<FloatType>(result), "expected a scale and a result of floats");
   scale = granularity.align(n, scale, x);
-  zero = zero ? granularity.align(n, zero, x) : n.scalar(element, 0);
+  zero = zero ? granularity.align(n, simplifyZeroPoint(n, zero), x) : n.scalar(element, 0);
   return {n.cast(n.make<DequantizeOp>(x, scale, zero), result)};
 }
 
@@ -199,10 +210,10 @@ Value integerConv(NodeImporter &n, QuantizedOperand input, QuantizedOperand filt
                         static_cast<uint64_t>(groups));
 }
 
-/// quantize(sum * (scale of lhs * scale of rhs / scale of the result))
-Value requantize(NodeImporter &n, Value sum, Value lhsScale, Value rhsScale, Value scale, Value zeroPoint) {
+/// quantize(sum * (scale of the sum / scale of the result))
+Value requantize(NodeImporter &n, Value sum, Value sumScale, Value scale, Value zeroPoint) {
   n.require(isQuantized(n.element(zeroPoint)), "expected a zero point of 8-bit integers");
-  Value factor = n.div(n.mul(lhsScale, rhsScale), n.asScalar(scale));
+  Value factor = n.div(sumScale, n.asScalar(scale));
   return n.make<QuantizeOp>(n.mul(n.cast(sum, n.element(factor)), factor), n.asScalar(zeroPoint));
 }
 
@@ -215,7 +226,7 @@ Values qlinearMatMul(NodeImporter &n) {
   if (!isByte(n.element(n.input(0))))
     n.unsupported("products of other types than 8-bit integers");
   Value sum = integerMatMul(n, quantizedInput(n, 0, 2), quantizedInput(n, 3, 5));
-  return {requantize(n, sum, alignRows(n, n.input(1)), n.input(4), n.input(6), n.input(7))};
+  return {requantize(n, sum, n.mul(alignRows(n, n.input(1)), n.input(4)), n.input(6), n.input(7))};
 }
 
 /// x, x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, bias
@@ -227,7 +238,66 @@ Values qlinearConv(NodeImporter &n) {
     sum = n.add(sum, alignFilters(n, bias, rank - 1));
   }
   Value filterScale = alignFilters(n, n.input(4), rank - 1);
-  return {requantize(n, sum, n.asScalar(n.input(1)), filterScale, n.input(6), n.input(7))};
+  return {requantize(n, sum, n.mul(n.asScalar(n.input(1)), filterScale), n.input(6), n.input(7))};
+}
+
+//===----------------------------------------------------------------------------------------------------------===//
+// com.microsoft: what ONNX Runtime's quantizer writes in its operator format
+//===----------------------------------------------------------------------------------------------------------===//
+
+/// Input `i` in floats, by the scale and the zero point in the two inputs behind it.
+Value dequantizedInput(NodeImporter &n, unsigned i) {
+  Value x = n.input(i), zero = n.optionalInput(i + 2);
+  return n.make<DequantizeOp>(x, n.asScalar(n.input(i + 1)), zero ? n.asScalar(zero) : n.scalar(n.element(x), 0));
+}
+
+/// `x` by the scale in input `i` and the zero point behind it; without one it has the type of input 0 around zero.
+Value quantizedResult(NodeImporter &n, Value x, unsigned i) {
+  Value zero = n.optionalInput(i + 1);
+  zero = zero ? n.asScalar(zero) : n.scalar(n.element(n.input(0)), 0);
+  n.require(isQuantized(n.element(zero)), "expected a zero point of 8 or 16 bits");
+  return n.make<QuantizeOp>(n.div(x, n.asScalar(n.input(i))), zero);
+}
+
+/// A, its scale and zero point, B, its scale and zero point, the scale and the zero point of C
+template <typename Op> Values qlinearBinary(NodeImporter &n) {
+  return {quantizedResult(n, n.make<Op>(dequantizedInput(n, 0), dequantizedInput(n, 3)), 6)};
+}
+
+/// X, its scale and zero point, the scale and the zero point of Y
+Values qlinearGlobalAveragePool(NodeImporter &n) {
+  Value x = dequantizedInput(n, 0);
+  bool channelsLast = n.intAttr("channels_last", 0);
+  int64_t rank = n.rank(x);
+  n.require(rank >= 3, "expected a rank of at least 3");
+  Ints axes;
+  for (int64_t axis = channelsLast ? 1 : 2; axis < (channelsLast ? rank - 1 : rank); ++axis)
+    axes.push_back(axis);
+  Shape shape = n.shape(x);
+  Size count = n.sizes.product(ArrayRef<Size>(shape).slice(axes.front(), axes.size()));
+  return {quantizedResult(n, n.div(n.reduce(ReduceKind::sum, x, axes, true), n.fromSize(count, n.element(x))), 3)};
+}
+
+/// alpha A' B' + C, whose bias has the scale alpha * a_scale * b_scale; without a scale for Y the result is floats.
+Values qgemm(NodeImporter &n) {
+  QuantizedOperand a = quantizedInput(n, 0, 2), b = quantizedInput(n, 3, 5);
+  n.require(n.rank(a.value) == 2 && n.rank(b.value) == 2, "expected matrices");
+  double alpha = n.floatAttr("alpha", 1);
+  if (n.intAttr("transA", 0))
+    a.value = n.transpose(a.value, {1, 0});
+  if (n.intAttr("transB", 0))
+    b.value = n.transpose(b.value, {1, 0});
+  if (a.zeroPoint)
+    a.zeroPoint = n.asScalar(a.zeroPoint);
+  Value sum = makeIntegerMatMul(n, a, b);
+  if (Value bias = n.optionalInput(6))
+    sum = n.add(sum, bias);
+  Value factor = n.mul(n.asScalar(n.input(1)), n.input(4));
+  if (alpha != 1)
+    factor = n.mul(factor, n.scalarLike(factor, alpha));
+  if (n.hasInput(7))
+    return {requantize(n, sum, factor, n.input(7), n.input(8))};
+  return {n.mul(n.cast(sum, n.element(factor)), factor)};
 }
 
 } // namespace
@@ -240,6 +310,10 @@ void registerQuantization(Registry &r) {
   r.add("ConvInteger", 10, convInteger);
   r.add("QLinearMatMul", 10, qlinearMatMul);
   r.add("QLinearConv", 10, qlinearConv);
+  r.add("com.microsoft.QLinearAdd", 1, qlinearBinary<AddOp>);
+  r.add("com.microsoft.QLinearMul", 1, qlinearBinary<MulOp>);
+  r.add("com.microsoft.QLinearGlobalAveragePool", 1, qlinearGlobalAveragePool);
+  r.add("com.microsoft.QGemm", 1, qgemm);
 }
 
 } // namespace mlc::onnximport
