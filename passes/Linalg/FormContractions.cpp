@@ -88,6 +88,11 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
           contract = fused;
           ++numFused;
         }
+        for (unsigned extra = 0; extra < contract.getExtras().size();)
+          if (ContractOp fused = fuseProducer(contract, extra))
+            contract = fused;
+          else
+            ++extra;
         ++numFormed;
       }
   }
@@ -217,21 +222,19 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       extras.push_back(operand->get());
       arguments.push_back(operand->getOperandNumber());
     }
-    for (Operation &inner : consumer.getBody()->without_terminator())
-      if (!isa_and_present<arith::ArithDialect, math::MathDialect>(inner.getDialect()) || inner.getNumRegions())
-        return nullptr;
+    if (!isScalarArithmetic(consumer))
+      return nullptr;
     maps.push_back(out);
+
+    // Bytes are widened where they are read, not where they are stored.
+    auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
+    if (getElementTypeOrSelf(result.getType()).isInteger(8) && type.getElementTypeBitWidth() > 8)
+      return nullptr;
 
     OpBuilder b(consumer);
     SmallVector<Value> all(op.getExtras());
     llvm::append_range(all, extras);
-    auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
-    auto fused = ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
-                                    op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0],
-                                    b.getAffineMapArrayAttr(maps), op.getParallel(), op.getSizes(),
-                                    /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1, op.getLhsUnsigned(),
-                                    op.getRhsUnsigned(), /*lhs_flipped=*/false);
-    fused.getEpilogue().takeBody(op.getEpilogue());
+    ContractOp fused = rebuild(b, op, consumer, all, maps, consumer.getDpsInits()[0]);
     Block *body = &fused.getEpilogue().front();
     Operation *yield = body->getTerminator();
     IRMapping mapping;
@@ -240,20 +243,83 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       mapping.map(consumer.getBody()->getArgument(argument),
                   body->addArgument(getElementTypeOrSelf(extra.getType()), consumer.getLoc()));
     b.setInsertionPoint(yield);
-    // Constants from outside come along.
-    for (Operation &inner : consumer.getBody()->without_terminator()) {
-      for (Value operand : inner.getOperands())
-        if (!mapping.contains(operand))
-          if (Operation *constant = operand.getDefiningOp(); constant && constant->hasTrait<OpTrait::ConstantLike>())
-            mapping.map(operand, b.clone(*constant)->getResult(0));
-      b.clone(inner, mapping);
-    }
-    Value last = mapping.lookupOrDefault(consumer.getBody()->getTerminator()->getOperand(0));
-    yield->setOperand(0, last);
+    yield->setOperand(0, cloneBody(b, consumer, mapping));
     consumer.getResult(0).replaceAllUsesWith(fused.getResult(0));
     consumer.erase();
     op.erase();
     return fused;
+  }
+
+  /// An element-wise op that alone gives an extra, element by element as the result is written, moves into the
+  /// epilogue: residuals that are dequantized are read as bytes.
+  ContractOp fuseProducer(ContractOp op, unsigned extra) {
+    auto producer = op.getExtras()[extra].getDefiningOp<linalg::GenericOp>();
+    if (!producer || !producer->hasOneUse() || producer.getNumReductionLoops() || producer.getNumDpsInits() != 1 ||
+        producer.hasIndexSemantics() || op.getExtraMap(extra) != op.getOutMap() ||
+        !producer.getMatchingIndexingMap(producer.getDpsInitOperand(0)).isIdentity() || !isScalarArithmetic(producer))
+      return nullptr;
+    unsigned vector = mlc::kernel::getVectorLoop(op);
+    SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
+    SmallVector<Value> extras(op.getExtras());
+    AffineMap read = maps[2 + extra];
+    maps.erase(maps.begin() + 2 + extra);
+    extras.erase(extras.begin() + extra);
+    for (OpOperand *operand : producer.getDpsInputOperands()) {
+      AffineMap map = producer.getMatchingIndexingMap(operand).compose(read);
+      if (!isa<RankedTensorType>(operand->get().getType()) ||
+          (map.isFunctionOfDim(vector) && !mlc::kernel::movesByOne(map, vector, op.getSizes())))
+        return nullptr;
+      maps.insert(maps.end() - 1, map);
+      extras.push_back(operand->get());
+    }
+    OpBuilder b(op);
+    ContractOp fused = rebuild(b, op, producer, extras, maps, op.getInit());
+    Block *body = &fused.getEpilogue().front();
+    IRMapping mapping;
+    for (auto [i, operand] : llvm::enumerate(producer.getDpsInputOperands()))
+      mapping.map(producer.getBody()->getArgument(i),
+                  body->addArgument(getElementTypeOrSelf(operand->get().getType()), producer.getLoc()));
+    b.setInsertionPointToStart(body);
+    body->getArgument(1 + extra).replaceAllUsesWith(cloneBody(b, producer, mapping));
+    body->eraseArgument(1 + extra);
+    op.getResult(0).replaceAllUsesWith(fused.getResult(0));
+    op.erase();
+    producer.erase();
+    return fused;
+  }
+
+  static bool isScalarArithmetic(linalg::GenericOp op) {
+    return llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
+      return isa_and_present<arith::ArithDialect, math::MathDialect>(inner.getDialect()) && !inner.getNumRegions();
+    });
+  }
+
+  /// `op` with other extras, and the epilogue as it is.
+  ContractOp rebuild(OpBuilder &b, ContractOp op, Operation *with, ArrayRef<Value> extras, ArrayRef<AffineMap> maps,
+                     Value init) {
+    auto fused = ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), with->getLoc()}),
+                                    TypeRange{init.getType()}, op.getLhs(), op.getRhs(), extras, init,
+                                    b.getAffineMapArrayAttr(maps), op.getParallel(), op.getSizes(),
+                                    /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1, op.getLhsUnsigned(),
+                                    op.getRhsUnsigned(), /*lhs_flipped=*/false);
+    fused.getEpilogue().takeBody(op.getEpilogue());
+    return fused;
+  }
+
+  /// Clones what the body computes; constants from outside come along. Returns what it yields.
+  static Value cloneBody(OpBuilder &b, linalg::GenericOp op, IRMapping &mapping) {
+    auto bring = [&](Value value) {
+      if (Operation *constant = value.getDefiningOp();
+          constant && !mapping.contains(value) && constant->hasTrait<OpTrait::ConstantLike>())
+        mapping.map(value, b.clone(*constant)->getResult(0));
+    };
+    for (Operation &inner : op.getBody()->without_terminator()) {
+      llvm::for_each(inner.getOperands(), bring);
+      b.clone(inner, mapping);
+    }
+    Value result = op.getBody()->getTerminator()->getOperand(0);
+    bring(result);
+    return mapping.lookup(result);
   }
 };
 

@@ -112,3 +112,46 @@ func.func @no_form_i64(%x: tensor<8x16xi64>, %y: tensor<16x32xi64>) -> tensor<8x
   } -> tensor<8x32xi64>
   return %0 : tensor<8x32xi64>
 }
+
+/// A residual that is dequantized is read as bytes, and a quantized result stays bytes in memory.
+// CHECK-LABEL: @residual
+func.func @residual(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>, %q: tensor<8x32xi8>) -> tensor<8x32xf32> {
+  // CHECK: kernel.contract {{.*}} extras(%{{.*}} : tensor<8x32xi8>) outs(%{{.*}} : tensor<8x32xi8>)
+  // CHECK: arith.sitofp
+  // CHECK: arith.addf
+  // CHECK: arith.fptosi
+  // CHECK: kernel.yield %{{.*}} : i8
+  // CHECK: linalg.generic
+  // CHECK: arith.sitofp
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x32xf32>
+  %b = tensor.empty() : tensor<8x32xi8>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xf32>, tensor<16x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<8x32xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%q : tensor<8x32xi8>) outs(%e : tensor<8x32xf32>) {
+  ^bb0(%l: i8, %o: f32):
+    %f = arith.sitofp %l : i8 to f32
+    linalg.yield %f : f32
+  } -> tensor<8x32xf32>
+  %2 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%0, %1 : tensor<8x32xf32>, tensor<8x32xf32>) outs(%b : tensor<8x32xi8>) {
+  ^bb0(%l: f32, %r: f32, %o: i8):
+    %s = arith.addf %l, %r : f32
+    %i = arith.fptosi %s : f32 to i8
+    linalg.yield %i : i8
+  } -> tensor<8x32xi8>
+  %3 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%2 : tensor<8x32xi8>) outs(%e : tensor<8x32xf32>) {
+  ^bb0(%l: i8, %o: f32):
+    %f = arith.sitofp %l : i8 to f32
+    linalg.yield %f : f32
+  } -> tensor<8x32xf32>
+  return %3 : tensor<8x32xf32>
+}
