@@ -28,6 +28,8 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
   pm.addPass(createCSEPass());           // equal subgraphs once
   if (options.optLevel > 0) {
+    if (!options.exact)
+      pm.addNestedPass<func::FuncOp>(createGraphFormIntegerProductsPass()); // quantized models compute in integers
     pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass()); // normalizations move into filters
     pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());  // convolutions run with the channels last
     pm.addPass(createCanonicalizerPass());
@@ -148,7 +150,7 @@ void registerPassesAndPipelines() {
   registerBufferPasses();
   struct Options : PassPipelineOptions<Options> {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
-    Option<bool> exact{*this, "exact", llvm::cl::desc("no Winograd convolutions"), llvm::cl::init(false)};
+    Option<bool> exact{*this, "exact", llvm::cl::desc("no Winograd convolutions, no integer products of floats"), llvm::cl::init(false)};
   };
   for (const Phase &phase : getPhases())
     PassPipelineRegistration<Options>("phase-" + phase.name.str(),
