@@ -28,6 +28,8 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
   pm.addPass(createCSEPass());           // equal subgraphs once
   if (options.optLevel > 0) {
+    if (!options.exact)
+      pm.addNestedPass<func::FuncOp>(createGraphFormIntegerProductsPass()); // quantized models compute in integers
     pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass()); // normalizations move into filters
     pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());  // convolutions run with the channels last
     pm.addPass(createCanonicalizerPass());
@@ -67,6 +69,10 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
   tiles.vectorBits = options.target.vectorBits;
   tiles.vectorRegisters = options.target.vectorRegisters;
   tiles.l1Bytes = options.target.l1Bytes;
+  tiles.isX86 = options.target.family == TargetProperties::Family::x86;
+  tiles.isAArch64 = options.target.family == TargetProperties::Family::aarch64;
+  tiles.dotInt8 = options.target.dotInt8;
+  tiles.dotBf16 = options.target.dotBf16;
   pm.addPass(createVectorChooseTilesPass(tiles)); // a register tile each; weights in panels of its width
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop of the rest,
@@ -102,6 +108,7 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     VectorLowerContractionsPassOptions contractions;
     contractions.vectorBits = options.target.vectorBits;
     contractions.l2Bytes = options.target.l2Bytes;
+    contractions.isX86 = options.target.family == TargetProperties::Family::x86;
     pm.addPass(createVectorLowerContractionsPass(contractions)); // register tiles, written out
     VectorLowerTranspositionsPassOptions transpositions;
     transpositions.vectorBits = options.target.vectorBits;
@@ -150,7 +157,7 @@ void registerPassesAndPipelines() {
   registerBufferPasses();
   struct Options : PassPipelineOptions<Options> {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
-    Option<bool> exact{*this, "exact", llvm::cl::desc("no Winograd convolutions"), llvm::cl::init(false)};
+    Option<bool> exact{*this, "exact", llvm::cl::desc("no Winograd convolutions, no integer products of floats"), llvm::cl::init(false)};
   };
   for (const Phase &phase : getPhases())
     PassPipelineRegistration<Options>("phase-" + phase.name.str(),

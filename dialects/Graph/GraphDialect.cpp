@@ -138,7 +138,9 @@ bool mlc::graph::isEvaluable(Operation *op) {
     return isa<DenseElementsAttr>(constant.getValue());
   if (auto pad = dyn_cast<PadOp>(op))
     return pad.getMode() == PadMode::constant;
-  if (isa<AddOp, SubOp, MulOp, DivOp, MaxOp, MinOp, PowOp>(op))
+  if (auto reduce = dyn_cast<ReduceOp>(op)) // of integers: the order of a sum of floats is the model's
+    return reduce.getKind() == ReduceKind::sum && isa<IntegerType>(getElementTypeOrSelf(reduce.getType()));
+  if (isa<AddOp, SubOp, MulOp, DivOp, MaxOp, MinOp, PowOp, DequantizeOp>(op))
     return true;
   return isa<WeightOp, AbsOp, NegOp, SqrtOp, ExpOp, CastOp, TransposeOp, ReshapeOp, ExpandOp, SliceOp, ConcatOp>(op);
 }

@@ -36,6 +36,7 @@ def Graph_Tensor : Graph_TensorOf<Graph_Element>;
 def Graph_NumberTensor : Graph_TensorOf<Graph_Number>;
 def Graph_FloatTensor : Graph_TensorOf<Graph_Float>;
 def Graph_IndexTensor : Graph_TensorOf<AnyTypeOf<[I32, I64]>>;
+def Graph_QuantizedTensor : Graph_TensorOf<AnyTypeOf<[I8, I16, UI8, UI16]>>;
 def Graph_BoolTensor : Graph_TensorOf<I1>;
 def Graph_BitsTensor : Graph_TensorOf<AnyTypeOf<[Graph_Int, I1]>>;
 

@@ -273,6 +273,34 @@ def CastOp : Graph_ElementwiseOp<"cast"> {
   let hasFolder = 1;
 }
 
+def QuantizeOp : Graph_ElementwiseOp<"quantize"> {
+  let summary = "rounds to integers around a zero point";
+  let description = [{
+    `saturate(round(input) + zero_point)` in the element type of `zero_point`: halves round to even, what is out of range
+    becomes the nearest element in range; NaN gives any. The input is divided by its scale before, or multiplied: that is
+    what models differ in.
+
+    Example: `%1 = graph.quantize %0, %z : (tensor<4xf32>, tensor<ui8>) -> tensor<4xui8>`
+  }];
+  let arguments = (ins Graph_FloatTensor:$input, Graph_QuantizedTensor:$zero_point);
+  let results = (outs Graph_QuantizedTensor:$result);
+}
+
+def DequantizeOp : Graph_ElementwiseOp<"dequantize"> {
+  let summary = "gives integers around a zero point their scale";
+  let description = [{
+    `(input - zero_point) * scale` in the element type of `scale`; the difference is one of `i32`.
+
+    Constraints: (C1) `zero_point` has the input's element type.
+
+    Example: `%1 = graph.dequantize %0, %s, %z : (tensor<4xui8>, tensor<f32>, tensor<ui8>) -> tensor<4xf32>`
+  }];
+  let arguments = (ins Graph_TensorOf<AnyTypeOf<[I8, I16, I32, UI8, UI16]>>:$input, Graph_FloatTensor:$scale,
+                       Graph_TensorOf<AnyTypeOf<[I8, I16, I32, UI8, UI16]>>:$zero_point);
+  let results = (outs Graph_FloatTensor:$result);
+  let hasVerifier = 1;
+}
+
 //===------------------------------------------------------------------------------------------------------------===//
 // Movement
 //===------------------------------------------------------------------------------------------------------------===//
@@ -470,12 +498,14 @@ def ScatterNDOp : Graph_ScatterOp<"scatter_nd"> {
 // Contractions
 //===------------------------------------------------------------------------------------------------------------===//
 
-def MatMulOp : Graph_Op<"matmul", [SameOperandsAndResultElementType]> {
+def MatMulOp : Graph_Op<"matmul"> {
   let summary = "multiplies matrices";
   let description = [{
-    The last two axes are matrices, the axes before broadcast. Half-precision inputs accumulate in f32.
+    The last two axes are matrices, the axes before broadcast. Half-precision inputs accumulate in f32. 8-bit integers, each
+    with or without a sign, give sums of `i32`, which wrap.
 
-    Constraints: (C1) both ranks are at least 2; (C2) the inner sizes agree.
+    Constraints: (C1) both ranks are at least 2; (C2) the inner sizes agree; (C3) the operands have the same element type or
+    are both 8-bit integers.
 
     Example: `%2 = graph.matmul %0, %1 : (tensor<8x2x3xf32>, tensor<3x4xf32>) -> tensor<8x2x4xf32>`
   }];
@@ -484,15 +514,16 @@ def MatMulOp : Graph_Op<"matmul", [SameOperandsAndResultElementType]> {
   let hasVerifier = 1;
 }
 
-def ConvOp : Graph_Op<"conv", [SameOperandsAndResultElementType]> {
+def ConvOp : Graph_Op<"conv"> {
   let summary = "convolves";
   let description = [{
     `input[N, C, x…]` with `filter[F, C / groups, k…]` gives `[N, F, y…]`, as a cross-correlation with zero padding. `pads`
     has the amounts below each axis, then those above; they may be negative. Any number of spatial axes. With `channels_last`
-    input and result are `[N, x…, C]` and `[N, y…, F]`; the filter stays.
+    input and result are `[N, x…, C]` and `[N, y…, F]`; the filter stays. Element types as in `graph.matmul`.
 
     Constraints: (C1) ranks agree and are at least 3; (C2) attributes have one entry a spatial axis, `pads` two; (C3)
-    strides, dilations and `groups` are positive; (C4) channels fit: C is `groups` times the filter's, F a multiple of `groups`.
+    strides, dilations and `groups` are positive; (C4) channels fit: C is `groups` times the filter's, F a multiple of `groups`;
+    (C5) input and filter have the same element type or are both 8-bit integers.
   }];
   let arguments = (ins Graph_NumberTensor:$input, Graph_NumberTensor:$filter, DenseI64ArrayAttr:$strides,
                        DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, DefaultValuedAttr<I64Attr, "1">:$groups,

@@ -9,6 +9,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mlc::graph;
 
@@ -310,4 +312,47 @@ Value CastOp::buildScalar(OpBuilder &b, ValueRange args) {
   if (fromUnsigned)
     return arith::ExtUIOp::create(b, loc, target, args[0]);
   return arith::ExtSIOp::create(b, loc, target, args[0]);
+}
+
+namespace {
+
+/// An integer as a float of `type`.
+Value toFloat(OpBuilder &b, Location loc, Type type, Value value, bool isUnsigned) {
+  if (isUnsigned)
+    return arith::UIToFPOp::create(b, loc, type, value);
+  return arith::SIToFPOp::create(b, loc, type, value);
+}
+
+} // namespace
+
+// Saturates in floats, where every target compares without a branch; 16 bits and a zero point are exact in f32.
+Value QuantizeOp::buildScalar(OpBuilder &b, ValueRange args) {
+  Location loc = getLoc();
+  Type element = getElementTypeOrSelf(getType()), compute = args[0].getType();
+  bool isUnsigned = element.isUnsignedInteger();
+  unsigned width = element.getIntOrFloatBitWidth();
+  Value zero = toFloat(b, loc, compute, args[1], isUnsigned);
+  Value shifted = arith::AddFOp::create(b, loc, Value(math::RoundEvenOp::create(b, loc, args[0])), zero);
+  Value low = constant(b, loc, compute, isUnsigned ? 0 : -std::ldexp(1.0, width - 1));
+  Value high = constant(b, loc, compute, std::ldexp(1.0, isUnsigned ? width : width - 1) - 1);
+  shifted = select(b, loc, compare(b, loc, arith::CmpFPredicate::OLT, shifted, low), low, shifted);
+  shifted = select(b, loc, compare(b, loc, arith::CmpFPredicate::OGT, shifted, high), high, shifted);
+  Value wide = arith::FPToSIOp::create(b, loc, b.getI32Type(), shifted);
+  return arith::TruncIOp::create(b, loc, b.getIntegerType(width), wide);
+}
+
+Value DequantizeOp::buildScalar(OpBuilder &b, ValueRange args) {
+  Location loc = getLoc();
+  bool isUnsigned = getElementTypeOrSelf(getInput().getType()).isUnsignedInteger();
+  auto widen = [&](Value value) -> Value {
+    if (value.getType().isInteger(32))
+      return value;
+    if (isUnsigned)
+      return arith::ExtUIOp::create(b, loc, b.getI32Type(), value);
+    return arith::ExtSIOp::create(b, loc, b.getI32Type(), value);
+  };
+  Value difference = arith::SubIOp::create(b, loc, widen(args[0]), widen(args[2]));
+  Type compute = args[1].getType();
+  Value centred = arith::SIToFPOp::create(b, loc, compute, difference);
+  return arith::MulFOp::create(b, loc, centred, args[1]);
 }

@@ -96,6 +96,17 @@ Type IsInfOp::elementType(Adaptor adaptor, unsigned) { return IntegerType::get(a
 Type CompareOp::elementType(Adaptor adaptor, unsigned) { return IntegerType::get(adaptor.getLhs().getContext(), 1); }
 Type SelectOp::elementType(Adaptor adaptor, unsigned) { return elementOf(adaptor.getOnTrue()); }
 Type CastOp::elementType(Adaptor adaptor, unsigned) { return adaptor.getElement(); }
+Type QuantizeOp::elementType(Adaptor adaptor, unsigned) { return elementOf(adaptor.getZeroPoint()); }
+Type DequantizeOp::elementType(Adaptor adaptor, unsigned) { return elementOf(adaptor.getScale()); }
+
+/// What products of elements of `operand` are summed to: 8-bit integers to i32, others to themselves.
+static Type sumOfProducts(Value operand) {
+  Type element = elementOf(operand);
+  bool isByte = isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8;
+  return isByte ? IntegerType::get(element.getContext(), 32) : element;
+}
+Type MatMulOp::elementType(Adaptor adaptor, unsigned) { return sumOfProducts(adaptor.getLhs()); }
+Type ConvOp::elementType(Adaptor adaptor, unsigned) { return sumOfProducts(adaptor.getInput()); }
 
 // Ops that keep the element type of their first operand.
 #define MLC_ELEMENT_OF_INPUT(OP)                                                                                       \
@@ -111,8 +122,6 @@ MLC_ELEMENT_OF_INPUT(GatherElementsOp)
 MLC_ELEMENT_OF_INPUT(GatherNDOp)
 MLC_ELEMENT_OF_INPUT(ScatterElementsOp)
 MLC_ELEMENT_OF_INPUT(ScatterNDOp)
-MLC_ELEMENT_OF_INPUT(MatMulOp)
-MLC_ELEMENT_OF_INPUT(ConvOp)
 MLC_ELEMENT_OF_INPUT(WinogradConvOp)
 MLC_ELEMENT_OF_INPUT(ConvTransposeOp)
 MLC_ELEMENT_OF_INPUT(PoolOp)

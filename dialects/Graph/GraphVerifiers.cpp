@@ -55,6 +55,16 @@ LogicalResult verifyRank(Operation *op, StringRef name, Value value, int64_t exp
 }
 
 /// `channelAxis` is that of the input, `inputChannelAxis` that of the filter.
+/// Operands whose elements can be multiplied: of one type, or 8-bit integers with and without a sign.
+LogicalResult verifyFactors(Operation *op) {
+  Type lhs = getElementTypeOrSelf(op->getOperand(0).getType()), rhs = getElementTypeOrSelf(op->getOperand(1).getType());
+  auto isByte = [](Type type) { return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() == 8; };
+  if (lhs != rhs && !(isByte(lhs) && isByte(rhs)))
+    return op->emitOpError("expected operands of one element type or 8-bit integers, but got ")
+           << lhs << " and " << rhs;
+  return success();
+}
+
 template <typename Op> LogicalResult verifyConvolution(Op op, int64_t channelAxis, int64_t inputChannelAxis) {
   int64_t rank = rankOf(op.getInput()), spatial = rank - 2;
   if (rank < 3) // (C1)
@@ -251,11 +261,20 @@ LogicalResult MatMulOp::verify() {
   for (Value operand : getOperands())
     if (rankOf(operand) < 2) // (C1)
       return emitOpError("expected rank 2 or more, but got rank ") << rankOf(operand);
-  return success(); // (C2) is inference's
+  return verifyFactors(*this); // (C3); (C2) is inference's
+}
+
+LogicalResult DequantizeOp::verify() {
+  Type input = getElementTypeOrSelf(getInput().getType()), zero = getElementTypeOrSelf(getZeroPoint().getType());
+  if (input != zero) // (C1)
+    return emitOpError("expected a zero point of type ") << input << ", but got " << zero;
+  return success();
 }
 
 LogicalResult ConvOp::verify() {
   int64_t last = std::max<int64_t>(1, rankOf(getInput()) - 1);
+  if (failed(verifyFactors(*this))) // (C5)
+    return failure();
   return verifyConvolution(*this, getChannelsLast() ? last : 1, /*inputChannelAxis=*/1);
 }
 

@@ -42,6 +42,8 @@ LogicalResult ContractOp::verify() {
   fits = fits && yield && yield.getValues().size() == 1 && yield.getValues()[0].getType() == elementOf(getInit());
   if (!fits) // (C3)
     return emitOpError("requires an epilogue from the sum and the extras to an element of the result");
+  if (hasDots() && !getPacked()) // (C4)
+    return emitOpError("expected a packed rhs with granules of ") << getGranule();
   return success();
 }
 
@@ -120,6 +122,13 @@ unsigned getVectorLoop(ArrayRef<int64_t> sizes, unsigned parallel) {
   while (loop > 0 && sizes[loop] == 1)
     --loop;
   return sizes[loop] == 1 ? parallel - 1 : loop;
+}
+
+unsigned getGranuleLoop(ContractOp op) {
+  unsigned loop = op.getNumLoops() - 1;
+  while (loop > op.getParallel() && op.getSizes()[loop] == 1)
+    --loop;
+  return loop;
 }
 
 int64_t coefficientOf(AffineExpr expr, unsigned loop) {

@@ -38,6 +38,9 @@ llvm::SmallVector<LoopKind> classifyLoops(ContractOp op);
 unsigned getVectorLoop(llvm::ArrayRef<int64_t> sizes, unsigned parallel);
 inline unsigned getVectorLoop(ContractOp op) { return getVectorLoop(op.getSizes(), op.getParallel()); }
 
+/// The loop that granules are cut from: the last reduction of more than one iteration.
+unsigned getGranuleLoop(ContractOp op);
+
 /// How much an affine expression grows with one step of `loop`; the expressions of contractions are sums.
 int64_t coefficientOf(mlir::AffineExpr expr, unsigned loop);
 

@@ -39,16 +39,22 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
 
     A matrix product, a batched one, a convolution of any rank: what they are is in the affine `maps` of lhs, rhs, the extras
     and the result. Products are summed in the type of the region's first argument. The region gets one sum and one element
-    of each extra and yields an element of the result.
+    of each extra and yields an element of the result. 8-bit integers are widened as signed ones, or with `lhs_unsigned` and
+    `rhs_unsigned` as unsigned ones.
 
     With `tile` = [rows, vectors] the register tile is chosen; with `packed` rhs is no longer what its map says but panels
     [outer…, N / width, K…, width]: the loops before the vectorised one that rhs moves with, the panels, the reductions, and the
     columns of a panel, 0 behind the last; what one tile reads, in the order in which it does. A weight is packed at compile
     time: its `graph.parameter` has an attribute `kernel.pack` with the `source` and how it is read.
 
+    With `granule` = g above 1 a lane sums g products at once, as dot-product instructions do. Then g elements along the last
+    loop of more than one iteration lie together: the panels are [outer…, N / width, K…, ceil(k / g), width, g], k the size of
+    that loop, 0 behind its end. `lhs_flipped` says that the highest bit of lhs is flipped before it is multiplied, so that it
+    changes between signed and unsigned; the attributes say what it is in memory, and the epilogue undoes the offset.
+
     Constraints: (C1) one map an operand, over as many loops as `sizes` has; (C2) the axes of the result are the
     parallel loops in order; (C3) the region's arguments are the sum and an element of each extra, and it yields an element of
-    the result.
+    the result; (C4) `granule` is 1, or rhs is packed.
 
     Example:
     ```mlir
@@ -62,7 +68,9 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
   }];
   let arguments = (ins Kernel_Buffer:$lhs, Kernel_Buffer:$rhs, Variadic<Kernel_Buffer>:$extras, Kernel_Buffer:$init,
                        AffineMapArrayAttr:$maps, I64Attr:$parallel, DenseI64ArrayAttr:$sizes,
-                       OptionalAttr<DenseI64ArrayAttr>:$tile, UnitAttr:$packed);
+                       OptionalAttr<DenseI64ArrayAttr>:$tile, UnitAttr:$packed,
+                       DefaultValuedAttr<I64Attr, "1">:$granule, UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned,
+                       UnitAttr:$lhs_flipped);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
@@ -80,6 +88,8 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
     ::mlir::AffineMap getExtraMap(unsigned extra) { return getMap(2 + extra); }
     ::mlir::AffineMap getOutMap() { return getMap(getMaps().size() - 1); }
     unsigned getNumLoops() { return getSizes().size(); }
+    /// Whether a lane sums several products at once.
+    bool hasDots() { return getGranule() > 1; }
     /// The type that products are summed in.
     ::mlir::Type getSumType() { return getEpilogue().front().getArgument(0).getType(); }
   }];

@@ -14,34 +14,47 @@ namespace mlc {
 
 namespace {
 
-/// An axis of the result: its size, and the step of the source.
+/// An axis of the result: its size, and the step of the source. Steps of `panel` and `depth` have to stay inside.
 struct Axis final {
+  enum Kind { free, panel, depth } kind;
   int64_t size, step;
 };
 
-template <typename Element>
-void walk(const Element *from, Element *&to, ArrayRef<Axis> axes, size_t panelAxis, int64_t columns) {
+/// Elements that are left of the columns and of the loop that granules are cut from.
+struct Left final {
+  int64_t columns, depth;
+};
+
+/// The columns of a panel, `granule` elements of each; zeros behind the ends.
+template <typename Element> void fill(const Element *from, Element *&to, Axis columns, Axis granule, Left left) {
+  int64_t filled = std::clamp<int64_t>(left.columns, 0, columns.size);
+  int64_t deep = std::clamp<int64_t>(left.depth, 0, granule.size);
+  std::fill(to, to + columns.size * granule.size, Element(0));
+  if (granule.size == 1 && columns.step == 1)
+    std::copy_n(from, deep ? filled : 0, to);
+  else
+    for (int64_t i = 0; i < filled; ++i)
+      for (int64_t j = 0; j < deep; ++j)
+        to[i * granule.size + j] = from[i * columns.step + j * granule.step];
+  to += columns.size * granule.size;
+}
+
+template <typename Element> void walk(const Element *from, Element *&to, ArrayRef<Axis> axes, Left left) {
+  if (axes.size() == 2)
+    return fill(from, to, axes[0], axes[1], left);
   const Axis &axis = axes.front();
-  if (axes.size() == 1) { // the columns of a panel; zeros behind the last
-    int64_t filled = std::clamp<int64_t>(columns, 0, axis.size);
-    if (axis.step == 1)
-      std::copy_n(from, filled, to);
-    else
-      for (int64_t i = 0; i < filled; ++i)
-        to[i] = from[i * axis.step];
-    std::fill(to + filled, to + axis.size, Element(0));
-    to += axis.size;
-    return;
+  int64_t width = axes[axes.size() - 2].size, granule = axes.back().size;
+  for (int64_t i = 0; i < axis.size; ++i) {
+    walk(from + i * axis.step, to, axes.drop_front(), left);
+    left.columns -= axis.kind == Axis::panel ? width : 0;
+    left.depth -= axis.kind == Axis::depth ? granule : 0;
   }
-  for (int64_t i = 0; i < axis.size; ++i)
-    walk(from + i * axis.step, to, axes.drop_front(), panelAxis - 1,
-         panelAxis == 0 ? columns - i * axes.back().size : columns);
 }
 
 template <typename Element>
-void packAs(ArrayRef<char> source, std::vector<char> &result, ArrayRef<Axis> axes, size_t panelAxis, int64_t columns) {
+void packAs(ArrayRef<char> source, std::vector<char> &result, ArrayRef<Axis> axes, Left left) {
   auto *to = reinterpret_cast<Element *>(result.data());
-  walk(reinterpret_cast<const Element *>(source.data()), to, axes, panelAxis, columns);
+  walk(reinterpret_cast<const Element *>(source.data()), to, axes, left);
 }
 
 } // namespace
@@ -57,30 +70,35 @@ std::vector<char> packWeight(ArrayRef<char> source, RankedTensorType from, Ranke
     return step;
   };
   SmallVector<Axis> axes;
-  size_t next = 0;
+  ArrayRef<int64_t> sizes = list("sizes");
+  auto granules = pack.getAs<IntegerAttr>("granule_loop");
+  int64_t granule = granules ? to.getShape().back() : 1;
+  int64_t width = granules ? to.getDimSize(to.getRank() - 2) : to.getShape().back();
   for (int64_t loop : list("outer"))
-    axes.push_back({to.getDimSize(next++), stepOf(loop)});
-  size_t panelAxis = next;
-  int64_t width = to.getShape().back();
-  axes.push_back({to.getDimSize(next++), width * stepOf(vector)});
+    axes.push_back({Axis::free, sizes[loop], stepOf(loop)});
+  axes.push_back({Axis::panel, to.getDimSize(axes.size()), width * stepOf(vector)});
   for (int64_t loop : list("inner"))
-    axes.push_back({to.getDimSize(next++), stepOf(loop)});
-  axes.push_back({width, stepOf(vector)});
+    axes.push_back({Axis::free, sizes[loop], stepOf(loop)});
+  int64_t depth = granules ? sizes[granules.getInt()] : 1, deepStep = granules ? stepOf(granules.getInt()) : 0;
+  if (granules)
+    axes.push_back({Axis::depth, (depth + granule - 1) / granule, granule * deepStep});
+  axes.push_back({Axis::free, width, stepOf(vector)});
+  axes.push_back({Axis::free, granule, deepStep});
   unsigned bytes = std::max(1u, to.getElementTypeBitWidth() / 8);
   std::vector<char> result(to.getNumElements() * bytes);
-  int64_t columns = list("sizes")[vector];
+  Left left{sizes[vector], depth};
   switch (bytes) {
   case 1:
-    packAs<uint8_t>(source, result, axes, panelAxis, columns);
+    packAs<uint8_t>(source, result, axes, left);
     break;
   case 2:
-    packAs<uint16_t>(source, result, axes, panelAxis, columns);
+    packAs<uint16_t>(source, result, axes, left);
     break;
   case 4:
-    packAs<uint32_t>(source, result, axes, panelAxis, columns);
+    packAs<uint32_t>(source, result, axes, left);
     break;
   default:
-    packAs<uint64_t>(source, result, axes, panelAxis, columns);
+    packAs<uint64_t>(source, result, axes, left);
   }
   return result;
 }

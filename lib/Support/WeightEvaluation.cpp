@@ -465,6 +465,48 @@ View compute(Operation *op, ArrayRef<View> operands, RankedTensorType type) {
   return result;
 }
 
+/// (input - zero point) * scale
+View dequantize(ArrayRef<View> operands, RankedTensorType type) {
+  View centred = allocate(type.clone(IntegerType::get(type.getContext(), 32)));
+  mapChunks<int64_t>(centred, {operands[0], operands[2]}, [](int64_t *lhs, const int64_t *rhs, int64_t count) {
+    for (int64_t i = 0; i < count; ++i)
+      lhs[i] -= rhs[i];
+  });
+  View result = allocate(type);
+  auto multiply = [](auto *lhs, const auto *rhs, int64_t count) {
+    for (int64_t i = 0; i < count; ++i)
+      lhs[i] *= rhs[i];
+  };
+  if (type.getElementType().isF64())
+    mapChunks<double>(result, {centred, operands[1]}, multiply);
+  else
+    mapChunks<float>(result, {centred, operands[1]}, multiply);
+  return result;
+}
+
+/// The sum of integers over `axes`, which the result has with a size of 1 or not at all; wraps.
+View sumIntegers(const View &input, ArrayRef<int64_t> axes, RankedTensorType type) {
+  View result = allocate(type);
+  Sizes spread; // the steps of the result along the axes of the input
+  for (int64_t axis = 0, next = 0; axis < input.type.getRank(); ++axis) {
+    bool summed = llvm::is_contained(axes, axis);
+    spread.push_back(summed ? 0 : result.steps[next]);
+    next += !summed || type.getRank() == input.type.getRank();
+  }
+  if (isEmpty(input.sizes()))
+    return result;
+  Axes walk(input.sizes(), {input.steps, spread});
+  forEachPlace(walk, walk.sizes.size(), [&](ArrayRef<int64_t> at) {
+    int64_t sum, term;
+    char *to = result.owner->data() + at[1];
+    load(input.element(), input.start + at[0], 0, 1, &term);
+    load(type.getElementType(), to, 0, 1, &sum);
+    sum = wrapping(sum, term, [](auto x, auto y) { return x + y; });
+    store(type.getElementType(), &sum, 1, to);
+  });
+  return result;
+}
+
 View constant(ConstantOp op) {
   View result = allocate(cast<RankedTensorType>(op.getType()));
   auto elements = cast<DenseElementsAttr>(op.getValue());
@@ -509,6 +551,8 @@ View evaluate(Operation *op, ArrayRef<View> operands, const WeightStore &weights
       .Case([&](SliceOp op) { return slice(operands[0], op, type); })
       .Case([&](ConcatOp op) { return concat(operands, op.getAxis(), type); })
       .Case([&](PadOp op) { return pad(operands[0], operands[1], op, type); })
+      .Case([&](ReduceOp op) { return sumIntegers(operands[0], op.getAxes(), type); })
+      .Case([&](DequantizeOp) { return dequantize(operands, type); })
       .Default([&](Operation *op) { return compute(op, operands, type); });
 }
 

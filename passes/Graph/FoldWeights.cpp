@@ -39,6 +39,8 @@ struct FoldWeights final : mlc::impl::GraphFoldWeightsPassBase<FoldWeights> {
         if (op->use_empty())
           op->erase();
       weightBytes.clear();
+      small.clear();
+      foldable.clear();
       roots.clear();
       dead.clear();
     }
@@ -61,13 +63,25 @@ private:
       // Integers that no weight is behind are sizes; other folds know them.
       if (isa<WeightOp>(op) || (isa<ConstantOp>(op) && isa<FloatType>(type.getElementType())))
         behind = result;
-      if (!isa<WeightOp, ConstantOp>(op) && result > 2 * behind)
-        return;
       weightBytes[op] = behind;
+      // A weight must not grow by much. Dequantized ones do: as floats they can be packed, and are read as they are.
+      if (isa<WeightOp, ConstantOp>(op) || result <= 2 * behind || isa<DequantizeOp>(op))
+        small.insert(op);
     });
   }
 
-  bool isFoldable(Operation *op) { return weightBytes.contains(op) && !isa<WeightOp, ConstantOp>(op); }
+  /// Whether a weight is made of `op`, or of all that it is read for: what is large by itself may end in a sum.
+  bool isFoldable(Operation *op) {
+    if (isa<WeightOp, ConstantOp>(op) || !weightBytes.contains(op))
+      return false;
+    auto [it, isNew] = foldable.try_emplace(op, false);
+    if (isNew) {
+      bool result =
+          small.contains(op) || llvm::all_of(op->getUsers(), [&](Operation *user) { return isFoldable(user); });
+      foldable[op] = result;
+    }
+    return foldable.lookup(op);
+  }
 
   bool isRoot(Operation *op) {
     return isFoldable(op) && llvm::any_of(op->getUsers(), [&](Operation *user) { return !isFoldable(user); });
@@ -111,7 +125,11 @@ private:
     ++numFolded;
   }
 
+  /// What can be evaluated, with the bytes of the weights behind it.
   llvm::DenseMap<Operation *, int64_t> weightBytes;
+  /// Of these, what is not much larger than what is behind it.
+  llvm::DenseSet<Operation *> small;
+  llvm::DenseMap<Operation *, bool> foldable;
   SmallVector<Operation *> roots;
   llvm::SetVector<Operation *> dead;
 };

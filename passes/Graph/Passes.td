@@ -21,6 +21,21 @@ def GraphFoldBatchNormPass : Pass<"graph-fold-batch-norm", "::mlir::func::FuncOp
                     Statistic<"numScaled", "scaled-filters", "factors that moved into a filter">];
 }
 
+def GraphFormIntegerProductsPass : Pass<"graph-form-integer-products", "::mlir::func::FuncOp"> {
+  let summary = "Makes products of dequantized values products of 8-bit integers";
+  let description = [{
+    Scales that do not vary along the sum leave it as factors. Dequantizations move behind reshapes, transpositions and
+    maxima, and vanish where a quantization by the same numbers follows. What is quantized behind such a product is multiplied by
+    the reciprocal of its scale.
+
+    ```
+    conv(dequantize(x, s, 0), dequantize(w, t, 0))      =>      cast(conv(x, w)) * (s * t)
+    ```
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect"];
+  let statistics = [Statistic<"numFormed", "integer-products", "products of integers">];
+}
+
 def GraphFoldWeightsPass : Pass<"graph-fold-weights", "::mlir::ModuleOp"> {
   let summary = "Computes at compile time what depends on weights alone";
   let description = [{

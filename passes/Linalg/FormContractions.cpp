@@ -29,42 +29,56 @@ using mlc::kernel::ContractOp;
 
 namespace {
 
-/// `value` without a widening of halves, as an argument number of `body`.
-std::optional<unsigned> argumentOf(Value value, Block *body) {
-  if (auto widened = value.getDefiningOp<arith::ExtFOp>())
-    value = widened.getIn();
+/// An argument of the body of a linalg.generic, and whether it is widened as an unsigned integer.
+struct Factor final {
+  unsigned argument;
+  bool isUnsigned;
+};
+
+/// `value` without a widening of halves or bytes, as an argument of `body`.
+std::optional<Factor> factorOf(Value value, Block *body) {
+  bool isUnsigned = value.getDefiningOp<arith::ExtUIOp>() != nullptr;
+  if (Operation *op = value.getDefiningOp(); isa_and_present<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp>(op)) {
+    value = op->getOperand(0);
+    if (isa<IntegerType>(value.getType()) && !value.getType().isInteger(8))
+      return std::nullopt;
+  }
   auto argument = dyn_cast<BlockArgument>(value);
   if (!argument || argument.getOwner() != body)
     return std::nullopt;
-  return argument.getArgNumber();
+  return Factor{argument.getArgNumber(), isUnsigned};
 }
 
-/// Whether the body is `args[2] + ext(args[0]) * ext(args[1])` of floats.
-bool sumsProducts(linalg::GenericOp op) {
+/// The factors where the body is `args[2] + ext(args[0]) * ext(args[1])` of floats or 32-bit integers.
+std::optional<std::pair<Factor, Factor>> factorsOf(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0)
-    return false;
+    return std::nullopt;
   Block *body = op.getBody();
-  auto add = body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!add || argumentOf(add.getLhs(), body) != 2u)
-    return false;
-  auto product = add.getRhs().getDefiningOp<arith::MulFOp>();
-  if (!product)
-    return false;
-  auto lhs = argumentOf(product.getLhs(), body), rhs = argumentOf(product.getRhs(), body);
-  return lhs && rhs && *lhs + *rhs == 1 && *lhs != *rhs;
+  Operation *add = body->getTerminator()->getOperand(0).getDefiningOp();
+  bool isInteger = isa_and_present<arith::AddIOp>(add) && add->getResult(0).getType().isInteger(32);
+  if (!isInteger && !isa_and_present<arith::AddFOp>(add))
+    return std::nullopt;
+  auto sum = factorOf(add->getOperand(0), body);
+  Operation *product = add->getOperand(1).getDefiningOp();
+  if (!sum || sum->argument != 2 || !isa_and_present<arith::MulFOp, arith::MulIOp>(product))
+    return std::nullopt;
+  auto lhs = factorOf(product->getOperand(0), body), rhs = factorOf(product->getOperand(1), body);
+  if (!lhs || !rhs || lhs->argument + rhs->argument != 1)
+    return std::nullopt;
+  return lhs->argument == 0 ? std::pair(*lhs, *rhs) : std::pair(*rhs, *lhs);
 }
 
 /// Whether the sum starts at zero.
 bool startsAtZero(Value init) {
   auto fill = init.getDefiningOp<linalg::FillOp>();
-  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+  return fill && (matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) || matchPattern(fill.getInputs()[0], m_Zero()));
 }
 
 struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormContractions> {
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> ops;
     getOperation().walk([&](linalg::GenericOp op) {
-      if (op.hasPureTensorSemantics() && sumsProducts(op) && startsAtZero(op.getDpsInits()[0]))
+      if (op.hasPureTensorSemantics() && factorsOf(op) && startsAtZero(op.getDpsInits()[0]))
         ops.push_back(op);
     });
     for (linalg::GenericOp op : ops)
@@ -75,11 +89,17 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     // Those formed before too: chains that read a sum twice are one op only after linalg-fuse-elementwise.
     SmallVector<ContractOp> contracts;
     getOperation().walk([&](ContractOp op) { contracts.push_back(op); });
-    for (ContractOp contract : contracts)
+    for (ContractOp contract : contracts) {
       while (ContractOp fused = fuseConsumer(contract)) {
         contract = fused;
         ++numFused;
       }
+      for (unsigned extra = 0; extra < contract.getExtras().size();)
+        if (ContractOp fused = fuseProducer(contract, extra))
+          contract = fused;
+        else
+          ++extra;
+    }
   }
 
   ContractOp form(linalg::GenericOp op) {
@@ -115,10 +135,12 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     unsigned vector = mlc::kernel::getVectorLoop(sizes, parallel);
     Value lhs = op.getInputs()[0], rhs = op.getInputs()[1];
     AffineMap lhsMap = maps[0], rhsMap = maps[1];
+    auto factors = *factorsOf(op);
     // Where both move with it (depthwise convolutions), the filter is rhs.
     if (!rhsMap.isFunctionOfDim(vector)) {
       std::swap(lhs, rhs);
       std::swap(lhsMap, rhsMap);
+      std::swap(factors.first, factors.second);
     }
     auto moves = [&](AffineMap map) { return mlc::kernel::movesByOne(map, vector, sizes); };
     bool packable = llvm::all_of(rhsMap.getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>);
@@ -129,10 +151,10 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     OpBuilder b(op);
     auto type = cast<RankedTensorType>(op.getResult(0).getType());
     Value fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>().getOutputs()[0];
-    auto contract =
-        ContractOp::create(b, op.getLoc(), TypeRange{type}, lhs, rhs, ValueRange{}, fill,
-                           b.getAffineMapArrayAttr({lhsMap, rhsMap, maps[2]}), b.getI64IntegerAttr(parallel),
-                           b.getDenseI64ArrayAttr(sizes), DenseI64ArrayAttr(), UnitAttr());
+    auto contract = ContractOp::create(b, op.getLoc(), TypeRange{type}, lhs, rhs, ValueRange{}, fill,
+                                       b.getAffineMapArrayAttr({lhsMap, rhsMap, maps[2]}), parallel, sizes,
+                                       /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1,
+                                       factors.first.isUnsigned, factors.second.isUnsigned, /*lhs_flipped=*/false);
     Block *body = b.createBlock(&contract.getEpilogue());
     Value sum = body->addArgument(type.getElementType(), op.getLoc());
     mlc::kernel::YieldOp::create(b, op.getLoc(), sum);
@@ -205,20 +227,19 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       extras.push_back(operand->get());
       arguments.push_back(operand->getOperandNumber());
     }
-    for (Operation &inner : consumer.getBody()->without_terminator())
-      if (!isa_and_present<arith::ArithDialect, math::MathDialect>(inner.getDialect()) || inner.getNumRegions())
-        return nullptr;
+    if (!isScalarArithmetic(consumer))
+      return nullptr;
     maps.push_back(out);
+
+    // Bytes are widened where they are read, not where they are stored.
+    auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
+    if (getElementTypeOrSelf(result.getType()).isInteger(8) && type.getElementTypeBitWidth() > 8)
+      return nullptr;
 
     OpBuilder b(consumer);
     SmallVector<Value> all(op.getExtras());
     llvm::append_range(all, extras);
-    auto type = cast<RankedTensorType>(consumer.getResult(0).getType());
-    auto fused =
-        ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), consumer.getLoc()}), TypeRange{type},
-                           op.getLhs(), op.getRhs(), all, consumer.getDpsInits()[0], b.getAffineMapArrayAttr(maps),
-                           op.getParallelAttr(), op.getSizesAttr(), DenseI64ArrayAttr(), UnitAttr());
-    fused.getEpilogue().takeBody(op.getEpilogue());
+    ContractOp fused = rebuild(b, op, consumer, all, maps, consumer.getDpsInits()[0]);
     Block *body = &fused.getEpilogue().front();
     Operation *yield = body->getTerminator();
     IRMapping mapping;
@@ -227,20 +248,83 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       mapping.map(consumer.getBody()->getArgument(argument),
                   body->addArgument(getElementTypeOrSelf(extra.getType()), consumer.getLoc()));
     b.setInsertionPoint(yield);
-    // Constants from outside come along.
-    for (Operation &inner : consumer.getBody()->without_terminator()) {
-      for (Value operand : inner.getOperands())
-        if (!mapping.contains(operand))
-          if (Operation *constant = operand.getDefiningOp(); constant && constant->hasTrait<OpTrait::ConstantLike>())
-            mapping.map(operand, b.clone(*constant)->getResult(0));
-      b.clone(inner, mapping);
-    }
-    Value last = mapping.lookupOrDefault(consumer.getBody()->getTerminator()->getOperand(0));
-    yield->setOperand(0, last);
+    yield->setOperand(0, cloneBody(b, consumer, mapping));
     consumer.getResult(0).replaceAllUsesWith(fused.getResult(0));
     consumer.erase();
     op.erase();
     return fused;
+  }
+
+  /// An element-wise op that alone gives an extra, element by element as the result is written, moves into the
+  /// epilogue: residuals that are dequantized are read as bytes.
+  ContractOp fuseProducer(ContractOp op, unsigned extra) {
+    auto producer = op.getExtras()[extra].getDefiningOp<linalg::GenericOp>();
+    if (!producer || !producer->hasOneUse() || producer.getNumReductionLoops() || producer.getNumDpsInits() != 1 ||
+        producer.hasIndexSemantics() || op.getExtraMap(extra) != op.getOutMap() ||
+        !producer.getMatchingIndexingMap(producer.getDpsInitOperand(0)).isIdentity() || !isScalarArithmetic(producer))
+      return nullptr;
+    unsigned vector = mlc::kernel::getVectorLoop(op);
+    SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
+    SmallVector<Value> extras(op.getExtras());
+    AffineMap read = maps[2 + extra];
+    maps.erase(maps.begin() + 2 + extra);
+    extras.erase(extras.begin() + extra);
+    for (OpOperand *operand : producer.getDpsInputOperands()) {
+      AffineMap map = producer.getMatchingIndexingMap(operand).compose(read);
+      if (!isa<RankedTensorType>(operand->get().getType()) ||
+          (map.isFunctionOfDim(vector) && !mlc::kernel::movesByOne(map, vector, op.getSizes())))
+        return nullptr;
+      maps.insert(maps.end() - 1, map);
+      extras.push_back(operand->get());
+    }
+    OpBuilder b(op);
+    ContractOp fused = rebuild(b, op, producer, extras, maps, op.getInit());
+    Block *body = &fused.getEpilogue().front();
+    IRMapping mapping;
+    for (auto [i, operand] : llvm::enumerate(producer.getDpsInputOperands()))
+      mapping.map(producer.getBody()->getArgument(i),
+                  body->addArgument(getElementTypeOrSelf(operand->get().getType()), producer.getLoc()));
+    b.setInsertionPointToStart(body);
+    body->getArgument(1 + extra).replaceAllUsesWith(cloneBody(b, producer, mapping));
+    body->eraseArgument(1 + extra);
+    op.getResult(0).replaceAllUsesWith(fused.getResult(0));
+    op.erase();
+    producer.erase();
+    return fused;
+  }
+
+  static bool isScalarArithmetic(linalg::GenericOp op) {
+    return llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
+      return isa_and_present<arith::ArithDialect, math::MathDialect>(inner.getDialect()) && !inner.getNumRegions();
+    });
+  }
+
+  /// `op` with other extras, and the epilogue as it is.
+  ContractOp rebuild(OpBuilder &b, ContractOp op, Operation *with, ArrayRef<Value> extras, ArrayRef<AffineMap> maps,
+                     Value init) {
+    auto fused = ContractOp::create(b, FusedLoc::get(&getContext(), {op.getLoc(), with->getLoc()}),
+                                    TypeRange{init.getType()}, op.getLhs(), op.getRhs(), extras, init,
+                                    b.getAffineMapArrayAttr(maps), op.getParallel(), op.getSizes(),
+                                    /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1, op.getLhsUnsigned(),
+                                    op.getRhsUnsigned(), /*lhs_flipped=*/false);
+    fused.getEpilogue().takeBody(op.getEpilogue());
+    return fused;
+  }
+
+  /// Clones what the body computes; constants from outside come along. Returns what it yields.
+  static Value cloneBody(OpBuilder &b, linalg::GenericOp op, IRMapping &mapping) {
+    auto bring = [&](Value value) {
+      if (Operation *constant = value.getDefiningOp();
+          constant && !mapping.contains(value) && constant->hasTrait<OpTrait::ConstantLike>())
+        mapping.map(value, b.clone(*constant)->getResult(0));
+    };
+    for (Operation &inner : op.getBody()->without_terminator()) {
+      llvm::for_each(inner.getOperands(), bring);
+      b.clone(inner, mapping);
+    }
+    Value result = op.getBody()->getTerminator()->getOperand(0);
+    bring(result);
+    return mapping.lookup(result);
   }
 };
 

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
+#include "passes/Vector/DotProducts.h"
 #include "passes/Vector/Passes.h"
 #include "passes/Vector/TileModel.h"
 
@@ -31,11 +32,13 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     SmallVector<ContractOp> ops;
     getOperation().walk([&](ContractOp op) { ops.push_back(op); });
     for (ContractOp op : ops) {
-      mlc::Tile tile = mlc::chooseTile(problemOf(op));
-      op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
       bool contiguous = mlc::kernel::movesByOne(op.getRhsMap(), mlc::kernel::getVectorLoop(op), op.getSizes());
-      if (isWeight(op.getRhs()) && hasStaticColumns(op))
-        pack(op, tile);
+      bool packs = isWeight(op.getRhs()) && hasStaticColumns(op);
+      int64_t granule = packs ? useDots(op) : 1;
+      mlc::Tile tile = mlc::chooseTile(problemOf(op, granule));
+      op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
+      if (packs)
+        pack(op, tile, granule);
       else if (!contiguous)
         copyContiguously(op);
     }
@@ -53,7 +56,86 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
 
   int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
 
-  mlc::TileProblem problemOf(ContractOp op) {
+  /// The granule for `op` whose rhs is a weight; 1 without dot products. Where the sign of lhs has to change, adds the
+  /// sums of rhs to the extras.
+  int64_t useDots(ContractOp op) {
+    mlc::DotTarget target{isX86, isAArch64, dotInt8, dotBf16};
+    int64_t granule = mlc::getGranule(op, target);
+    unsigned loop = mlc::kernel::getGranuleLoop(op);
+    // Depthwise windows move both operands along the lanes; single products gain nothing.
+    if (granule == 1 || op.getLhsMap().isFunctionOfDim(mlc::kernel::getVectorLoop(op)) || op.getSizes()[loop] == 1 ||
+        !op.getRhsMap().isFunctionOfDim(loop))
+      return 1;
+    if (granule == 4 && mlc::needsFlippedLhs(op, target) && !flipLhs(op))
+      return 1;
+    return granule;
+  }
+
+  /// Σ lhs rhs -> Σ (lhs with its highest bit flipped) rhs ± 128 Σ rhs, with the sums of the weight as another weight
+  bool flipLhs(ContractOp op) {
+    AffineMap map = op.getRhsMap();
+    SmallVector<AffineExpr> kept;
+    SmallVector<int64_t> summed;
+    for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (dim && dim.getPosition() >= op.getParallel())
+        summed.push_back(static_cast<int64_t>(axis));
+      else
+        kept.push_back(expr);
+    }
+    AffineMap sumsMap = AffineMap::get(map.getNumDims(), 0, kept, &getContext());
+    if (!mlc::kernel::movesByOne(sumsMap, mlc::kernel::getVectorLoop(op), op.getSizes()))
+      return false;
+    // 128 Σ rhs, taken off where signed values became unsigned, put back where unsigned ones became signed
+    auto weight = op.getRhs().getDefiningOp<mlc::graph::WeightOp>();
+    auto source = symbols->lookup<mlc::graph::ParameterOp>(weight.getParameter());
+    auto i32 = IntegerType::get(&getContext(), 32);
+    auto type = cast<RankedTensorType>(source.getType());
+    if (type.getElementType().isUnsignedInteger() != op.getRhsUnsigned()) {
+      // The bytes are the same; the sign is what the contraction reads.
+      auto sign = op.getRhsUnsigned() ? IntegerType::Unsigned : IntegerType::Signless;
+      type = type.clone(IntegerType::get(&getContext(), 8, sign));
+    }
+    SmallVector<int64_t> shape;
+    for (int64_t axis = 0; axis < type.getRank(); ++axis)
+      if (!llvm::is_contained(summed, axis))
+        shape.push_back(type.getDimSize(axis));
+    auto sumsType = RankedTensorType::get(shape, i32);
+    auto parameter = declareBehind(source, (weight.getParameter() + ".sums").str(), sumsType);
+    OpBuilder inside = OpBuilder::atBlockBegin(&parameter.getBody().emplaceBlock());
+    Location loc = source.getLoc();
+    Value value = mlc::graph::WeightOp::create(inside, loc, type, weight.getParameterAttr());
+    value = mlc::graph::CastOp::create(inside, loc, value, i32);
+    value = mlc::graph::ReduceOp::create(inside, loc, mlc::graph::ReduceKind::sum, value, summed, false);
+    auto factor = DenseElementsAttr::get(RankedTensorType::get({}, i32), op.getLhsUnsigned() ? 128 : -128);
+    value = mlc::graph::MulOp::create(inside, loc, value, mlc::graph::ConstantOp::create(inside, loc, factor));
+    mlc::graph::YieldOp::create(inside, loc, value);
+
+    OpBuilder b(op);
+    Value sums = mlc::graph::WeightOp::create(b, loc, sumsType, FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
+    op.getExtrasMutable().append(sums);
+    SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
+    maps.insert(maps.end() - 1, sumsMap);
+    op.setMapsAttr(b.getAffineMapArrayAttr(maps));
+    Block &body = op.getEpilogue().front();
+    Value sum = body.getArgument(0), offset = body.addArgument(i32, loc);
+    b.setInsertionPointToStart(&body);
+    auto corrected = arith::AddIOp::create(b, loc, sum, offset);
+    sum.replaceAllUsesExcept(corrected, corrected);
+    op.setLhsFlipped(true);
+    return true;
+  }
+
+  mlc::graph::ParameterOp declareBehind(mlc::graph::ParameterOp source, const std::string &name,
+                                        RankedTensorType type) {
+    OpBuilder before(source);
+    before.setInsertionPointAfter(source);
+    auto parameter = mlc::graph::ParameterOp::create(before, source.getLoc(), name, type, nullptr, nullptr);
+    symbols->insert(parameter);
+    return parameter;
+  }
+
+  mlc::TileProblem problemOf(ContractOp op, int64_t granule) {
     SmallVector<LoopKind> kinds = mlc::kernel::classifyLoops(op);
     ArrayRef<int64_t> sizes = op.getSizes();
     unsigned vector = mlc::kernel::getVectorLoop(op);
@@ -62,6 +144,8 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       if (kind == LoopKind::reduction)
         reduction = ShapedType::isDynamic(sizes[loop]) || ShapedType::isDynamic(reduction) ? ShapedType::kDynamic
                                                                                            : reduction * sizes[loop];
+    if (!ShapedType::isDynamic(reduction))
+      reduction = llvm::divideCeil(reduction, granule);
     auto [rows, lines] = innerRows(op, kinds);
     return {rows,
             lines,
@@ -70,7 +154,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
             lanesOf(op),
             vectorRegisters,
             static_cast<int64_t>(l1Bytes),
-            op.getSumType().getIntOrFloatBitWidth() / 8,
+            granule * getElementTypeOrSelf(op.getRhs().getType()).getIntOrFloatBitWidth() / 8,
             op.getLhsMap().isFunctionOfDim(vector)};
   }
 
@@ -135,21 +219,26 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
   }
 
   /// rhs -> kernel.pack of rhs
-  void pack(ContractOp op, mlc::Tile tile) {
+  void pack(ContractOp op, mlc::Tile tile, int64_t granule) {
     unsigned vector = mlc::kernel::getVectorLoop(op);
     SmallVector<int64_t> outer, inner, shape;
     ArrayRef<int64_t> sizes = op.getSizes();
     AffineMap map = op.getRhsMap();
     int64_t width = tile.vectors * lanesOf(op);
+    unsigned granuleLoop = mlc::kernel::getGranuleLoop(op);
     for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
-      if (loop != vector && map.isFunctionOfDim(loop))
+      if (loop != vector && map.isFunctionOfDim(loop) && !(granule > 1 && loop == granuleLoop))
         (loop < op.getParallel() ? outer : inner).push_back(loop);
     for (int64_t loop : outer)
       shape.push_back(sizes[loop]);
     shape.push_back(llvm::divideCeil(sizes[vector], width));
     for (int64_t loop : inner)
       shape.push_back(sizes[loop]);
+    if (granule > 1)
+      shape.push_back(llvm::divideCeil(sizes[granuleLoop], granule));
     shape.push_back(width);
+    if (granule > 1)
+      shape.push_back(granule);
     OpBuilder b(op);
     auto type = RankedTensorType::get(shape, getElementTypeOrSelf(op.getRhs().getType()));
     auto weight = op.getRhs().getDefiningOp<mlc::graph::WeightOp>();
@@ -160,22 +249,22 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     attributes.append("outer", b.getDenseI64ArrayAttr(outer));
     attributes.append("vector", b.getI64IntegerAttr(vector));
     attributes.append("inner", b.getDenseI64ArrayAttr(inner));
+    if (granule > 1)
+      attributes.append("granule_loop", b.getI64IntegerAttr(granuleLoop));
     auto packing = attributes.getDictionary(&getContext());
     // A weight that two contractions read in the same way is packed once.
     FlatSymbolRefAttr &name = packed[{packing, type}];
     if (!name) {
       auto source = symbols->lookup<mlc::graph::ParameterOp>(weight.getParameter());
-      OpBuilder before(source);
-      before.setInsertionPointAfter(source);
-      auto parameter = mlc::graph::ParameterOp::create(
-          before, source.getLoc(), (weight.getParameter() + ".packed").str(), type, nullptr, nullptr);
+      auto parameter = declareBehind(source, (weight.getParameter() + ".packed").str(), type);
       parameter->setAttr("kernel.pack", packing);
-      name = FlatSymbolRefAttr::get(symbols->insert(parameter));
+      name = FlatSymbolRefAttr::get(parameter.getSymNameAttr());
     }
     op.getRhsMutable().assign(mlc::graph::WeightOp::create(b, weight.getLoc(), type, name));
     if (weight->use_empty())
       weight.erase();
     op.setPacked(true);
+    op.setGranule(granule);
     ++numPacked;
   }
 

@@ -109,19 +109,37 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       }
     }
     if (op.getPacked()) {
-      // Panels: [outer…, panel, inner…, width], loops in order but for the vectorised one.
+      // Panels: [outer…, panel, inner…, width], loops in order but for the vectorised one and that of granules.
       unsigned axis = 0;
+      auto isGranules = [&](unsigned loop) { return op.hasDots() && loop == kernel::getGranuleLoop(op); };
       for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
         if (loop == op.getParallel())
           nest.panelStride = nest.operands[1].strides[axis++];
-        if (loop != nest.vector && op.getRhsMap().isFunctionOfDim(loop))
+        if (loop != nest.vector && !isGranules(loop) && op.getRhsMap().isFunctionOfDim(loop))
           nest.loops[loop].strides[1] = nest.operands[1].strides[axis++];
       }
-      nest.loops[nest.vector].strides[1] = 1;
+      nest.loops[nest.vector].strides[1] = op.getGranule();
+      if (op.hasDots())
+        cutGranules(a, op, nest, nest.operands[1].strides[axis]);
     } else {
       nest.panelStride = a.mul(op.getTile()->back() * lanesOf(op), nest.loops[nest.vector].strides[1]);
     }
     return nest;
+  }
+
+  /// Makes the granule loop one over granules, `stride` apart in the panels.
+  static void cutGranules(Arithmetic &a, ContractOp op, Nest &nest, Index stride) {
+    unsigned index = kernel::getGranuleLoop(op);
+    Loop &loop = nest.loops[index];
+    int64_t granule = op.getGranule();
+    Index whole = a.floorDiv(loop.size, granule);
+    nest.granuleRest = a.sub(loop.size, a.mul(whole, granule));
+    nest.granuleStep = loop.strides[0];
+    if (!nest.granuleRest.is(0))
+      nest.granules = index;
+    loop.size = whole;
+    loop.strides[0] = a.mul(loop.strides[0], granule);
+    loop.strides[1] = stride;
   }
 
   int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
@@ -144,7 +162,10 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t columns = known(nest.loops[nest.vector].size), panels = llvm::divideCeil(columns, width);
     int64_t units = nest.lines.empty() ? llvm::divideCeil(inner, rows) : lines;
     int64_t rowsOfUnit = nest.lines.empty() ? rows : inner;
-    int64_t bytes = op.getSumType().getIntOrFloatBitWidth() / 8;
+    if (nest.granules)
+      reduction *= known(nest.loops[*nest.granules].size);
+    // A granule takes as long as an element.
+    int64_t bytes = op.getGranule() * getElementTypeOrSelf(op.getLhs().getType()).getIntOrFloatBitWidth() / 8;
     int64_t work = 2 * outer * nested * lines * inner * columns * reduction;
     // The rows of a block stay in half of the second cache while the panels pass; each panel of a depthwise window
     // reads other channels of the same lines.
@@ -225,7 +246,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       ++numParallel;
     }
 
-    RegisterTile tile(a, op, nest, lanesOf(op));
+    RegisterTile tile(a, op, nest, lanesOf(op), isX86);
     a.forEach(begin, end, 1, [&](Index task) {
       // Blocks of rows change first, so that threads next to each other share panels; then chunks, then batches.
       Place place(nest.operands.size());

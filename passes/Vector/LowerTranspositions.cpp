@@ -263,7 +263,7 @@ struct LowerTranspositions final : mlc::impl::VectorLowerTranspositionsPassBase<
     for (unsigned loop : llvm::reverse(left)) {
       SmallVector<unsigned> into{match.row, match.column};
       into.append(result.outer);
-      auto continued = llvm::find_if(into, [&](unsigned inner) { return nest.joins(loop, inner); });
+      auto continued = llvm::find_if(into, [&](unsigned inner) { return joins(nest.loops[loop], nest.loops[inner]); });
       if (continued == into.end())
         result.outer.push_back(loop);
       else

@@ -5,6 +5,7 @@
 #include "dialects/Kernel/KernelDialect.h"
 #include "dialects/Rt/RtDialect.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

@@ -9,7 +9,8 @@ def VectorChooseTilesPass : Pass<"vector-choose-tiles", "::mlir::ModuleOp"> {
   let description = [{
     The tile is the cheapest by the model of `passes/Vector/TileModel.h`. A weight is packed into panels of the tile's width
     (at compile time, where the weight can be computed then); another operand is copied only where its vectors would not be
-    contiguous.
+    contiguous. Where the target sums several products a lane, bf16 and bytes are packed in granules for that; a lhs whose sign
+    does not fit is flipped, and the epilogue takes its offset off again.
 
     ```
     kernel.contract ins(%0, %w …) …     =>     %p = kernel.pack %w …, kernel.contract ins(%0, %p …) … tile [14, 2] packed
@@ -17,7 +18,11 @@ def VectorChooseTilesPass : Pass<"vector-choose-tiles", "::mlir::ModuleOp"> {
   }];
   let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
                  Option<"vectorRegisters", "vector-registers", "unsigned", "32", "number of vector registers">,
-                 Option<"l1Bytes", "l1-bytes", "uint64_t", "32768", "size of the first data cache">];
+                 Option<"l1Bytes", "l1-bytes", "uint64_t", "32768", "size of the first data cache">,
+                 Option<"isX86", "is-x86", "bool", "true", "dot products are those of x86">,
+                 Option<"isAArch64", "is-aarch64", "bool", "false", "dot products are those of AArch64">,
+                 Option<"dotInt8", "dot-int8", "bool", "false", "lanes can sum four products of bytes at once">,
+                 Option<"dotBf16", "dot-bf16", "bool", "false", "lanes can sum two products of bf16 at once">];
   let dependentDialects = ["::mlc::kernel::KernelDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [Statistic<"numPacked", "packed", "operands packed">, Statistic<"numCopied", "copied", "operands copied">];
 }
@@ -34,9 +39,10 @@ def VectorLowerContractionsPass : Pass<"vector-lower-contractions", "::mlir::Mod
     ```
   }];
   let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
-                 Option<"l2Bytes", "l2-bytes", "uint64_t", "1048576", "size of the second cache">];
-  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-                           "::mlir::vector::VectorDialect"];
+                 Option<"l2Bytes", "l2-bytes", "uint64_t", "1048576", "size of the second cache">,
+                 Option<"isX86", "is-x86", "bool", "true", "dot products are those of x86">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
   let statistics = [Statistic<"numLowered", "contractions", "contractions written out">,
                     Statistic<"numParallel", "parallel-contractions", "contractions that run on several threads">];
 }

@@ -7,6 +7,8 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Vector/RegisterTile.h"
 
+#include "passes/Vector/DotProducts.h"
+
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
@@ -86,13 +88,23 @@ Value RegisterTile::load(unsigned operand, Index offset, Value mask) {
   return vector::MaskedLoadOp::create(b, a.loc, type, buffer, ValueRange{at}, mask, zero);
 }
 
-/// Halves are summed in f32.
-Value RegisterTile::widen(Value value) {
+/// Halves are summed in f32, bytes in i32.
+Value RegisterTile::widen(Value value, bool isUnsigned) {
   Type sum = op.getSumType();
   if (getElementTypeOrSelf(value.getType()) == sum)
     return value;
   Type type = isa<VectorType>(value.getType()) ? Type(vectorOf(sum)) : sum;
-  return arith::ExtFOp::create(a.b, a.loc, type, value);
+  if (isa<FloatType>(sum))
+    return arith::ExtFOp::create(a.b, a.loc, type, value);
+  if (isUnsigned)
+    return arith::ExtUIOp::create(a.b, a.loc, type, value);
+  return arith::ExtSIOp::create(a.b, a.loc, type, value);
+}
+
+Value RegisterTile::multiplyAdd(Value lhs, Value rhs, Value sum) {
+  if (isa<FloatType>(op.getSumType()))
+    return vector::FMAOp::create(a.b, a.loc, lhs, rhs, sum);
+  return arith::AddIOp::create(a.b, a.loc, sum, Value(arith::MulIOp::create(a.b, a.loc, lhs, rhs)));
 }
 
 SmallVector<Value> RegisterTile::step(const Place &place, int64_t rows, ArrayRef<Value> masks, ValueRange sums) {
@@ -104,7 +116,8 @@ SmallVector<Value> RegisterTile::step(const Place &place, int64_t rows, ArrayRef
     for (int64_t v = 0; v < vectors; ++v)
       // Panels are padded; their last vectors can be read whole.
       values.push_back(widen(
-          load(operand, a.add(base, a.mul(v * lanes, stride)), operand == 1 && op.getPacked() ? Value() : masks[v])));
+          load(operand, a.add(base, a.mul(v * lanes, stride)), operand == 1 && op.getPacked() ? Value() : masks[v]),
+          operand == 0 ? op.getLhsUnsigned() : op.getRhsUnsigned()));
     return values;
   };
   SmallVector<Value> rhs = columnsOf(1, place.offsets[1]), result;
@@ -115,19 +128,122 @@ SmallVector<Value> RegisterTile::step(const Place &place, int64_t rows, ArrayRef
     if (lhsIsVector) {
       lhs = columnsOf(0, at);
     } else {
-      Value scalar = widen(memref::LoadOp::create(b, a.loc, nest.operands[0].buffer, a.value(at)));
+      Value scalar = widen(memref::LoadOp::create(b, a.loc, nest.operands[0].buffer, a.value(at)), op.getLhsUnsigned());
       lhs.assign(vectors, Value(vector::BroadcastOp::create(b, a.loc, vectorOf(op.getSumType()), scalar)));
     }
     for (int64_t v = 0; v < vectors; ++v)
-      result.push_back(vector::FMAOp::create(b, a.loc, lhs[v], rhs[v], sums[r * vectors + v]));
+      result.push_back(multiplyAdd(lhs[v], rhs[v], sums[r * vectors + v]));
   }
   return result;
+}
+
+/// `count` elements of lhs along the granule loop, from `offset` on, as an integer with zeros behind them. Only a whole
+/// granule that is contiguous is one load: nothing behind the end is read.
+Value RegisterTile::loadGranule(Index offset, Index count) {
+  OpBuilder &b = a.b;
+  Value buffer = nest.operands[0].buffer;
+  Type element = cast<MemRefType>(buffer.getType()).getElementType();
+  int64_t granule = op.getGranule(), bits = element.getIntOrFloatBitWidth();
+  Type whole = b.getIntegerType(static_cast<unsigned>(granule * bits));
+  const Index &step = nest.granuleStep;
+  if (count.is(granule) && step.is(1)) {
+    Value vector = vector::LoadOp::create(b, a.loc, VectorType::get({granule}, element), buffer, a.value(offset));
+    Value one = vector::BitCastOp::create(b, a.loc, VectorType::get({1}, whole), vector);
+    return vector::ExtractOp::create(b, a.loc, one, 0);
+  }
+  auto loadOne = [&](int64_t i) {
+    Value scalar = memref::LoadOp::create(b, a.loc, buffer, a.value(a.add(offset, a.mul(i, step))));
+    Value raw = arith::BitcastOp::create(b, a.loc, b.getIntegerType(static_cast<unsigned>(bits)), scalar);
+    return Value(arith::ExtUIOp::create(b, a.loc, whole, raw));
+  };
+  Value zero = arith::ConstantOp::create(b, a.loc, b.getIntegerAttr(whole, 0)), result = zero;
+  for (int64_t i = 0; i < granule; ++i) {
+    Value one;
+    if (count.isConstant()) {
+      if (i >= count.constant())
+        break;
+      one = loadOne(i);
+    } else {
+      Value exists = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::sgt, a.value(count), a.value(Index(i)));
+      auto branch = scf::IfOp::create(
+          b, a.loc, exists, [&](OpBuilder &, Location loc) { scf::YieldOp::create(b, loc, loadOne(i)); },
+          [&](OpBuilder &, Location loc) { scf::YieldOp::create(b, loc, zero); });
+      one = branch.getResult(0);
+    }
+    Value shift = arith::ConstantOp::create(b, a.loc, b.getIntegerAttr(whole, i * bits));
+    result = arith::OrIOp::create(b, a.loc, result, Value(arith::ShLIOp::create(b, a.loc, one, shift)));
+  }
+  return result;
+}
+
+/// One granule of the reduction, of which `count` elements exist.
+SmallVector<Value> RegisterTile::dotStep(const Place &place, int64_t rows, int64_t vectors, Index count,
+                                         ValueRange sums) {
+  OpBuilder &b = a.b;
+  int64_t granule = op.getGranule();
+  Type element = cast<MemRefType>(nest.operands[1].buffer.getType()).getElementType();
+  auto type = VectorType::get({lanes * granule}, element);
+  SmallVector<Value> rhs, result;
+  for (int64_t v = 0; v < vectors; ++v)
+    rhs.push_back(vector::LoadOp::create(b, a.loc, type, nest.operands[1].buffer,
+                                         a.value(a.add(place.offsets[1], v * lanes * granule))));
+  for (int64_t r = 0; r < rows; ++r) {
+    Index at = nest.row ? nest.advanceRows(a, place, r).offsets[0] : place.offsets[0];
+    Value lhs = repeatGranule(b, a.loc, op, loadGranule(at, count), lanes);
+    for (int64_t v = 0; v < vectors; ++v)
+      result.push_back(buildDot(b, a.loc, op, isX86, lhs, rhs[v], sums[r * vectors + v]));
+  }
+  return result;
+}
+
+/// The granule loop: its whole granules, then what is left.
+void RegisterTile::reduceGranules(const Place &place, int64_t rows, int64_t vectors, SmallVectorImpl<Value> &sums) {
+  OpBuilder &b = a.b;
+  int64_t granule = op.getGranule();
+  if (!nest.granules) { // joined with the other reductions
+    sums = dotStep(place, rows, vectors, granule, sums);
+    return;
+  }
+  const Loop &loop = nest.loops[*nest.granules];
+  auto placeOf = [&](Index i) {
+    Place there = place;
+    for (unsigned operand : {0u, 1u})
+      there.offsets[operand] = a.add(there.offsets[operand], a.mul(i, loop.strides[operand]));
+    return there;
+  };
+  if (!loop.size.is(0)) {
+    auto built = scf::ForOp::create(b, a.loc, a.value(0), a.value(loop.size), a.value(1), sums);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(built.getBody());
+    SmallVector<Value> next = dotStep(placeOf(Index(built.getInductionVar())), rows, vectors, granule,
+                                      SmallVector<Value>(built.getRegionIterArgs()));
+    scf::YieldOp::create(b, a.loc, next);
+    sums.assign(built.getResults().begin(), built.getResults().end());
+  }
+  Place behind = placeOf(loop.size);
+  if (nest.granuleRest.isConstant()) {
+    if (!nest.granuleRest.is(0))
+      sums = dotStep(behind, rows, vectors, nest.granuleRest, sums);
+    return;
+  }
+  Value isLeft = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::sgt, a.value(nest.granuleRest), a.value(0));
+  SmallVector<Value> before = llvm::to_vector(sums);
+  auto branch = scf::IfOp::create(
+      b, a.loc, isLeft,
+      [&](OpBuilder &inner, Location loc) {
+        scf::YieldOp::create(inner, loc, dotStep(behind, rows, vectors, nest.granuleRest, before));
+      },
+      [&](OpBuilder &inner, Location loc) { scf::YieldOp::create(inner, loc, before); });
+  sums.assign(branch.getResults().begin(), branch.getResults().end());
 }
 
 void RegisterTile::reduce(const Place &place, ArrayRef<unsigned> loops, int64_t rows, ArrayRef<Value> masks,
                           SmallVectorImpl<Value> &sums) {
   if (loops.empty()) {
-    sums = step(place, rows, masks, sums);
+    if (op.hasDots())
+      reduceGranules(place, rows, static_cast<int64_t>(masks.size()), sums);
+    else
+      sums = step(place, rows, masks, sums);
     return;
   }
   OpBuilder &b = a.b;

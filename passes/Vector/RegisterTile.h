@@ -9,8 +9,8 @@ namespace mlc {
 /// Builds tiles of one contraction.
 class RegisterTile {
 public:
-  RegisterTile(Arithmetic &arithmetic, kernel::ContractOp op, const Nest &nest, int64_t lanes)
-      : a(arithmetic), op(op), nest(nest), lanes(lanes) {}
+  RegisterTile(Arithmetic &arithmetic, kernel::ContractOp op, const Nest &nest, int64_t lanes, bool isX86)
+      : a(arithmetic), op(op), nest(nest), lanes(lanes), isX86(isX86) {}
 
   /// Calls `body` with the number of vectors and their masks (null: whole) for a panel of which `left` columns are
   /// left: once for a static number of columns, or in two branches where only a run knows whether the panel is whole.
@@ -22,9 +22,14 @@ public:
 private:
   mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }
   mlir::Value load(unsigned operand, Index offset, mlir::Value mask);
-  mlir::Value widen(mlir::Value value);
+  mlir::Value widen(mlir::Value value, bool isUnsigned);
+  mlir::Value multiplyAdd(mlir::Value lhs, mlir::Value rhs, mlir::Value sum);
+  mlir::Value loadGranule(Index offset, Index count);
   llvm::SmallVector<mlir::Value> step(const Place &place, int64_t rows, llvm::ArrayRef<mlir::Value> masks,
                                       mlir::ValueRange sums);
+  llvm::SmallVector<mlir::Value> dotStep(const Place &place, int64_t rows, int64_t vectors, Index count,
+                                         mlir::ValueRange sums);
+  void reduceGranules(const Place &place, int64_t rows, int64_t vectors, llvm::SmallVectorImpl<mlir::Value> &sums);
   void reduce(const Place &place, llvm::ArrayRef<unsigned> loops, int64_t rows, llvm::ArrayRef<mlir::Value> masks,
               llvm::SmallVectorImpl<mlir::Value> &sums);
   void finish(const Place &place, mlir::Value sum, int64_t vector, mlir::Value mask);
@@ -33,6 +38,7 @@ private:
   kernel::ContractOp op;
   const Nest &nest;
   int64_t lanes;
+  bool isX86;
 };
 
 } // namespace mlc

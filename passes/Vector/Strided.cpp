@@ -141,7 +141,7 @@ void Nest::join() {
   auto collect = [&](auto &&isWanted) {
     SmallVector<unsigned> found;
     for (unsigned loop = 0; loop < loops.size(); ++loop)
-      if (loop != vector && !loops[loop].size.is(1) && isWanted(kinds[loop]))
+      if (loop != vector && loop != granules && !loops[loop].size.is(1) && isWanted(kinds[loop]))
         found.push_back(loop);
     for (size_t i = found.size(); i-- > 1;)
       if (joins(loops[found[i - 1]], loops[found[i]])) {
@@ -159,7 +159,7 @@ void Nest::join() {
   for (unsigned loop = vector; !packed && loop-- > 0;) {
     if (loops[loop].size.is(1))
       continue;
-    if (kinds[loop] != LoopKind::column || !loops[loop].size.isConstant() || !joins(loop, vector))
+    if (kinds[loop] != LoopKind::column || !loops[loop].size.isConstant() || !joins(loops[loop], loops[vector]))
       break;
     loops[vector].size = loops[vector].size.constant() * loops[loop].size.constant();
     loops[loop].size = 1;

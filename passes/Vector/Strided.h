@@ -89,6 +89,10 @@ struct Nest {
   bool packed = false;
   /// From one panel of rhs to the next.
   Index panelStride = 0;
+  /// With granules: the loop over whole ones, where elements are left behind it or their number is unknown, so that it
+  /// cannot be joined; how many are left; and the step of lhs from one element of a granule to the next.
+  std::optional<unsigned> granules;
+  Index granuleRest = 0, granuleStep = 1;
 
   // Set by join():
   llvm::SmallVector<unsigned> outer;      ///< batches and further columns, each a task
@@ -117,9 +121,6 @@ struct Nest {
   /// `place` after `count` steps of `loop`, for all operands but `skip`.
   Place advance(Arithmetic &arithmetic, Place place, unsigned loop, Index count,
                 std::optional<unsigned> skip = {}) const;
-
-  /// Whether a step of `outerLoop` is what `innerLoop` covers, in every operand.
-  bool joins(unsigned outerLoop, unsigned innerLoop) const;
 };
 
 } // namespace mlc

@@ -24,11 +24,11 @@ struct TileProblem {
   int64_t rows;         ///< size of the innermost loop over rows
   int64_t lines;        ///< size of the loop around it; a tile may take whole lines where they are short
   int64_t columns;      ///< size of the vectorised loop
-  int64_t reduction;    ///< product of the reductions
+  int64_t reduction;    ///< product of the reductions, in granules
   int64_t lanes;        ///< elements of a vector of sums
   int64_t registers;    ///< vector registers
   int64_t l1Bytes;      ///< of the first cache
-  int64_t elementBytes; ///< of an element of rhs
+  int64_t elementBytes; ///< of what a lane takes of rhs in a step
   bool lhsIsVector;     ///< lhs moves with the vectorised loop too: no broadcasts
 };
 

@@ -16,7 +16,7 @@ Values matMul(NodeImporter &n) {
     lhs = n.unsqueeze(lhs, 0);
   if (column)
     rhs = n.unsqueeze(rhs, 1);
-  Value result = n.make<MatMulOp>(lhs, rhs);
+  Value result = n.cast(n.make<MatMulOp>(lhs, rhs), n.element(lhs));
   Shape shape = n.shape(result);
   if (column)
     shape.pop_back();

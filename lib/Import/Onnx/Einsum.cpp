@@ -124,6 +124,7 @@ Term join(NodeImporter &n, Term lhs, Term rhs, const std::set<int> &needed) {
   rightFlat.append(
       {part(rightShape, batch.size(), sum.size()), part(rightShape, batch.size() + sum.size(), columns.size())});
   Value product = n.make<MatMulOp>(n.reshape(left, leftFlat), n.reshape(right, rightFlat));
+  product = n.cast(product, n.element(left)); // sums of bytes wrap
   Shape shape = n.shape(product);
   shape.resize(batch.size());
   shape.append(leftShape.begin() + batch.size(), leftShape.begin() + batch.size() + rows.size());

@@ -179,6 +179,14 @@ Value GraphImporter::importTensor(const onnx::TensorProto &tensor, OpBuilder &b,
   return graph::WeightOp::create(b, loc, type, FlatSymbolRefAttr::get(&context, name));
 }
 
+bool GraphImporter::isFilledWith(Value value, int64_t number) const {
+  if (auto known = graph::getConstantInts(value))
+    return llvm::all_of(*known, [&](int64_t element) { return element == number; });
+  auto weight = value.getDefiningOp<graph::WeightOp>();
+  std::optional<ArrayRef<char>> bytes = weight ? weights.lookup(weight.getParameter()) : std::nullopt;
+  return bytes && llvm::all_of(*bytes, [&](char byte) { return byte == static_cast<char>(number); });
+}
+
 void GraphImporter::declare(const onnx::GraphProto &graph) {
   auto note = [&](const auto &infos) {
     for (const onnx::ValueInfoProto &info : infos)

@@ -27,6 +27,8 @@ public:
   Type elementType(int32_t dataType);
   /// A small tensor as a constant, a larger one as a weight.
   Value importTensor(const onnx::TensorProto &tensor, mlir::OpBuilder &b, mlir::Location loc);
+  /// Whether all elements of a tensor of 8-bit integers are known to be `number`.
+  bool isFilledWith(Value value, int64_t number) const;
   /// The sizes of the results of ops, as far as they are known beyond a tensor.dim.
   llvm::DenseMap<Value, Shape> shapes;
 

@@ -391,6 +391,7 @@ const Registry &Registry::get() {
     registerEinsum(all);
     registerWindows(all);
     registerNormalizations(all);
+    registerQuantization(all);
     registerReductions(all);
     registerResize(all);
     return all;

@@ -197,6 +197,7 @@ void registerContractions(Registry &);
 void registerEinsum(Registry &);
 void registerWindows(Registry &);
 void registerNormalizations(Registry &);
+void registerQuantization(Registry &);
 void registerReductions(Registry &);
 void registerResize(Registry &);
 

@@ -14,16 +14,33 @@ using namespace mlc::graph;
 
 namespace {
 
-/// accumulator + lhs * rhs, in the accumulator's type.
-void buildMultiplyAdd(OpBuilder &b, Location loc, ValueRange args) {
-  Value lhs = widen(b, loc, args[0]), rhs = widen(b, loc, args[1]);
-  Value result;
-  if (isa<FloatType>(lhs.getType()))
-    result = arith::AddFOp::create(b, loc, args[2], Value(arith::MulFOp::create(b, loc, lhs, rhs)));
-  else
-    result = arith::AddIOp::create(b, loc, args[2], Value(arith::MulIOp::create(b, loc, lhs, rhs)));
-  linalg::YieldOp::create(b, loc, result);
-}
+/// Builds accumulator + lhs * rhs in the accumulator's type; the signs of 8-bit factors are asked from the op.
+struct MultiplyAdd final {
+  explicit MultiplyAdd(Operation *op)
+      : isUnsigned{isUnsignedElement(op->getOperand(0).getType()), isUnsignedElement(op->getOperand(1).getType())} {}
+
+  void operator()(OpBuilder &b, Location loc, ValueRange args) const {
+    Type sum = args[2].getType();
+    Value factors[2];
+    for (unsigned i : {0u, 1u}) {
+      factors[i] = widen(b, loc, args[i]);
+      if (factors[i].getType() == sum)
+        continue;
+      if (isUnsigned[i])
+        factors[i] = arith::ExtUIOp::create(b, loc, sum, factors[i]);
+      else
+        factors[i] = arith::ExtSIOp::create(b, loc, sum, factors[i]);
+    }
+    Value result;
+    if (isa<FloatType>(sum))
+      result = arith::AddFOp::create(b, loc, args[2], Value(arith::MulFOp::create(b, loc, factors[0], factors[1])));
+    else
+      result = arith::AddIOp::create(b, loc, args[2], Value(arith::MulIOp::create(b, loc, factors[0], factors[1])));
+    linalg::YieldOp::create(b, loc, result);
+  }
+
+  bool isUnsigned[2];
+};
 
 /// Converts a tensor of the compute type back to `type`.
 Value narrowTensor(Lowering &lower, Value tensor, RankedTensorType type, ArrayRef<Size> shape) {
@@ -79,7 +96,7 @@ struct LowerMatMul final : GraphPattern<MatMulOp> {
     Type compute = getComputeType(type.getElementType());
     Value init = lower.filled(type.clone(compute), shape, lower.scalar(compute, 0));
     auto generic = linalg::GenericOp::create(rewriter, op.getLoc(), init.getType(), ValueRange{lhs, rhs}, init, maps,
-                                             iterators, buildMultiplyAdd);
+                                             iterators, MultiplyAdd(op));
     rewriter.replaceOp(op, narrowTensor(lower, generic.getResult(0), type, shape));
     return success();
   }
@@ -173,7 +190,7 @@ Value splitAxis(Lowering &lower, Value tensor, ArrayRef<Size> shape, int64_t axi
 /// With `transposed` the filter's first axis is summed, not its second.
 Value convolve(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value filter, ArrayRef<Size> filterShape,
                RankedTensorType type, ArrayRef<Size> shape, ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations,
-               int64_t groups, bool transposed) {
+               int64_t groups, const MultiplyAdd &multiplyAdd, bool transposed) {
   OpBuilder &b = lower.b;
   int64_t spatial = strides.size();
   bool grouped = groups != 1;
@@ -213,7 +230,7 @@ Value convolve(Lowering &lower, Value input, ArrayRef<Size> inputShape, Value fi
   Type compute = getComputeType(type.getElementType());
   Value init = lower.filled(outputType.clone(compute), outputSizes, lower.scalar(compute, 0));
   Value result = linalg::GenericOp::create(b, lower.loc, init.getType(), ValueRange{input, filter}, init, maps,
-                                           iterators, buildMultiplyAdd)
+                                           iterators, multiplyAdd)
                      .getResult(0);
   result = narrowTensor(lower, result, outputType, outputSizes);
   if (!grouped)
@@ -281,7 +298,7 @@ Value convolveChannelsLast(Lowering &lower, Value input, ArrayRef<Size> inputSha
   Type compute = getComputeType(type.getElementType());
   Value init = lower.filled(outputType.clone(compute), outputSizes, lower.scalar(compute, 0));
   Value result = linalg::GenericOp::create(b, lower.loc, init.getType(), ValueRange{input, filter}, init, maps,
-                                           iterators, buildMultiplyAdd)
+                                           iterators, MultiplyAdd(op))
                      .getResult(0);
   result = narrowTensor(lower, result, outputType, outputSizes);
   if (!grouped)
@@ -324,9 +341,9 @@ struct LowerConv final : GraphPattern<ConvOp> {
     }
     SmallVector<int64_t> ones(spatial, 1);
     Value input = spread(lower, adaptor.getInput(), inputShape, low, high, ones, padded);
-    rewriter.replaceOp(op,
-                       convolve(lower, input, padded, adaptor.getFilter(), filterShape, convertedType(op), shapeOf(op),
-                                op.getStrides(), op.getDilations(), op.getGroups(), /*transposed=*/false));
+    rewriter.replaceOp(op, convolve(lower, input, padded, adaptor.getFilter(), filterShape, convertedType(op),
+                                    shapeOf(op), op.getStrides(), op.getDilations(), op.getGroups(), MultiplyAdd(op),
+                                    /*transposed=*/false));
     return success();
   }
 };
@@ -361,7 +378,7 @@ struct LowerConvTranspose final : GraphPattern<ConvTransposeOp> {
     SmallVector<int64_t> ones(spatial, 1);
     Value input = spread(lower, adaptor.getInput(), inputShape, low, high, op.getStrides(), padded);
     rewriter.replaceOp(op, convolve(lower, input, padded, filter, filterShape, convertedType(op), shapeOf(op), ones,
-                                    op.getDilations(), op.getGroups(), /*transposed=*/true));
+                                    op.getDilations(), op.getGroups(), MultiplyAdd(op), /*transposed=*/true));
     return success();
   }
 };

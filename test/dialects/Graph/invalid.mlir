@@ -291,3 +291,27 @@ func.func @winograd_conv_c4_channels(%x: tensor<1x8x8x3xf32>, %w: tensor<6x6x5x4
   %0 = graph.winograd_conv %x, %w {pads = array<i64: 0, 0, 0, 0>} : (tensor<1x8x8x3xf32>, tensor<6x6x5x4xf32>) -> tensor<1x6x6x4xf32>
   return
 }
+
+// -----
+
+func.func @matmul_c3_types(%a: tensor<2x3xi32>, %b: tensor<3x4xi8>) {
+  // expected-error @+1 {{expected operands of one element type or 8-bit integers, but got 'i32' and 'i8'}}
+  %0 = "graph.matmul"(%a, %b) : (tensor<2x3xi32>, tensor<3x4xi8>) -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @conv_c5_types(%x: tensor<1x2x8xf32>, %f: tensor<2x2x3xi8>) {
+  // expected-error @+1 {{expected operands of one element type or 8-bit integers, but got 'f32' and 'i8'}}
+  %0 = "graph.conv"(%x, %f) <{strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>}> : (tensor<1x2x8xf32>, tensor<2x2x3xi8>) -> tensor<1x2x6xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_c1_zero_point(%x: tensor<4xui8>, %s: tensor<f32>, %z: tensor<i8>) {
+  // expected-error @+1 {{expected a zero point of type 'ui8', but got 'i8'}}
+  %0 = graph.dequantize %x, %s, %z : (tensor<4xui8>, tensor<f32>, tensor<i8>) -> tensor<4xf32>
+  return
+}

@@ -32,6 +32,17 @@ func.func @elementwise(%a: tensor<?x4xf32>, %b: tensor<4xf32>) -> tensor<?x4xf32
   return %2 : tensor<?x4xf32>
 }
 
+// CHECK-LABEL: @quantized
+func.func @quantized(%x: tensor<2x4xf32>, %s: tensor<f32>, %z: tensor<ui8>, %w: tensor<4x3xi8>) -> (tensor<2x3xi32>, tensor<2x4xf32>) {
+  // CHECK: graph.quantize %{{.*}}, %{{.*}} : (tensor<2x4xf32>, tensor<ui8>) -> tensor<2x4xui8>
+  %0 = graph.quantize %x, %z : (tensor<2x4xf32>, tensor<ui8>) -> tensor<2x4xui8>
+  // CHECK: graph.matmul %{{.*}}, %{{.*}} : (tensor<2x4xui8>, tensor<4x3xi8>) -> tensor<2x3xi32>
+  %1 = graph.matmul %0, %w : (tensor<2x4xui8>, tensor<4x3xi8>) -> tensor<2x3xi32>
+  // CHECK: graph.dequantize %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<2x4xf32>
+  %2 = graph.dequantize %0, %s, %z : (tensor<2x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<2x4xf32>
+  return %1, %2 : tensor<2x3xi32>, tensor<2x4xf32>
+}
+
 // CHECK-LABEL: @movement
 func.func @movement(%a: tensor<?x2x2xf32>, %n: index, %v: tensor<f32>) -> tensor<?xf32> {
   // CHECK: graph.reshape %{{.*}} to [%{{.*}}, 4] : tensor<?x2x2xf32> -> tensor<?x4xf32>

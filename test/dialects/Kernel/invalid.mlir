@@ -119,3 +119,18 @@ func.func @rows_c4_not_of_row(%x: tensor<4x8xf32>, %i: tensor<4xf32>) {
   } -> tensor<4xf32>
   return
 }
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c4_granule(%a: tensor<4x8xi8>, %b: tensor<8x16xi8>, %i: tensor<4x16xi32>) {
+  // expected-error @+1 {{expected a packed rhs with granules of 4}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xi8>, tensor<8x16xi8>) outs(%i : tensor<4x16xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] attributes {granule = 4 : i64} {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  } -> tensor<4x16xi32>
+  return
+}

@@ -56,6 +56,38 @@ func.func @matmul(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) -> tensor<2x4xf32> {
 
 // -----
 
+/// Bytes are widened by their own signs and summed in 32 bits.
+// CHECK-LABEL: @matmul_bytes
+func.func @matmul_bytes(%a: tensor<2x3xui8>, %b: tensor<3x4xi8>) -> tensor<2x4xi32> {
+  // CHECK: linalg.generic
+  // CHECK: arith.extui %{{.*}} : i8 to i32
+  // CHECK: arith.extsi %{{.*}} : i8 to i32
+  // CHECK: arith.muli
+  // CHECK: arith.addi
+  %0 = graph.matmul %a, %b : (tensor<2x3xui8>, tensor<3x4xi8>) -> tensor<2x4xi32>
+  return %0 : tensor<2x4xi32>
+}
+
+// -----
+
+/// Quantization rounds halves to even and saturates; the difference of dequantization is one of 32 bits.
+// CHECK-LABEL: @quantize
+func.func @quantize(%x: tensor<4xf32>, %s: tensor<f32>, %z: tensor<i8>) -> tensor<4xf32> {
+  // CHECK: arith.sitofp %{{.*}} : i8 to f32
+  // CHECK: math.roundeven
+  // CHECK: arith.cmpf olt
+  // CHECK: arith.cmpf ogt
+  // CHECK: arith.fptosi %{{.*}} : f32 to i32
+  // CHECK: arith.trunci %{{.*}} : i32 to i8
+  %0 = graph.quantize %x, %z : (tensor<4xf32>, tensor<i8>) -> tensor<4xi8>
+  // CHECK: arith.subi %{{.*}} : i32
+  // CHECK: arith.mulf
+  %1 = graph.dequantize %0, %s, %z : (tensor<4xi8>, tensor<f32>, tensor<i8>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// -----
+
 /// Indices are checked before the loop that uses them.
 // CHECK-LABEL: @gather
 func.func @gather(%a: tensor<9x4xf32>, %i: tensor<2xi64>) -> tensor<2x4xf32> {

@@ -3,6 +3,7 @@
 graph.parameter @w : tensor<2x3xf32>
 graph.parameter @b : tensor<3xf32>
 graph.parameter @u : tensor<4xui8>
+graph.parameter @q : tensor<8x4xi8>
 // CHECK: graph.parameter @b : tensor<3xf32>
 /// The largest subgraph is one parameter, behind all that it reads.
 // CHECK: graph.parameter @w.folded{{.*}} : tensor<3x2xf32> = {
@@ -78,4 +79,33 @@ func.func @no_fold_what_is_not_evaluated() -> tensor<3xf32> {
   %0 = graph.weight @b : tensor<3xf32>
   %1 = graph.erf %0 : (tensor<3xf32>) -> tensor<3xf32>
   return %1 : tensor<3xf32>
+}
+
+/// What is large by itself, but only summed, is folded with the sum; weights that are dequantized grow.
+// CHECK-LABEL: @sums_of_bytes
+func.func @sums_of_bytes(%x: tensor<4xi32>, %y: tensor<8x4xf32>) -> (tensor<4xi32>, tensor<8x4xf32>) {
+  // CHECK-DAG: graph.weight @{{.*}} : tensor<4xi32>
+  // CHECK-DAG: graph.weight @{{.*}} : tensor<8x4xf32>
+  // CHECK-NOT: graph.reduce
+  // CHECK-NOT: graph.dequantize
+  // CHECK: return
+  %0 = graph.weight @q : tensor<8x4xi8>
+  %1 = graph.cast %0 {element = i32} : (tensor<8x4xi8>) -> tensor<8x4xi32>
+  %2 = graph.reduce sum %1 {axes = array<i64: 0>} : (tensor<8x4xi32>) -> tensor<4xi32>
+  %3 = graph.add %x, %2 : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>
+  %s = graph.constant dense<0.5> : tensor<f32>
+  %z = graph.constant dense<0> : tensor<i8>
+  %4 = graph.dequantize %0, %s, %z : (tensor<8x4xi8>, tensor<f32>, tensor<i8>) -> tensor<8x4xf32>
+  %5 = graph.add %y, %4 : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x4xf32>
+  return %3, %5 : tensor<4xi32>, tensor<8x4xf32>
+}
+
+/// What is large and read as it is stays.
+// CHECK-LABEL: @large
+func.func @large(%x: tensor<8x4xi32>) -> tensor<8x4xi32> {
+  // CHECK: graph.cast
+  %0 = graph.weight @q : tensor<8x4xi8>
+  %1 = graph.cast %0 {element = i32} : (tensor<8x4xi8>) -> tensor<8x4xi32>
+  %2 = graph.add %x, %1 : (tensor<8x4xi32>, tensor<8x4xi32>) -> tensor<8x4xi32>
+  return %2 : tensor<8x4xi32>
 }

@@ -75,3 +75,83 @@ func.func @no_form_accumulates(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>, %z: 
   } -> tensor<8x32xf32>
   return %0 : tensor<8x32xf32>
 }
+
+/// A product of bytes keeps them, and the signs that they are widened with.
+// CHECK-LABEL: @bytes
+func.func @bytes(%x: tensor<8x16xi8>, %y: tensor<16x32xi8>) -> tensor<8x32xi32> {
+  // CHECK: kernel.contract ins(%{{.*}}, %{{.*}} : tensor<8x16xi8>, tensor<16x32xi8>)
+  // CHECK-SAME: attributes {lhs_unsigned}
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<8x32xi32>
+  %z = linalg.fill ins(%zero : i32) outs(%e : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xi8>, tensor<16x32xi8>) outs(%z : tensor<8x32xi32>) {
+  ^bb0(%l: i8, %r: i8, %acc: i32):
+    %lw = arith.extui %l : i8 to i32
+    %rw = arith.extsi %r : i8 to i32
+    %p = arith.muli %lw, %rw : i32
+    %s = arith.addi %acc, %p : i32
+    linalg.yield %s : i32
+  } -> tensor<8x32xi32>
+  return %0 : tensor<8x32xi32>
+}
+
+/// Sums of 64 bits are left to LLVM.
+// CHECK-LABEL: @no_form_i64
+func.func @no_form_i64(%x: tensor<8x16xi64>, %y: tensor<16x32xi64>) -> tensor<8x32xi64> {
+  // CHECK-NOT: kernel.contract
+  %zero = arith.constant 0 : i64
+  %e = tensor.empty() : tensor<8x32xi64>
+  %z = linalg.fill ins(%zero : i64) outs(%e : tensor<8x32xi64>) -> tensor<8x32xi64>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xi64>, tensor<16x32xi64>) outs(%z : tensor<8x32xi64>) {
+  ^bb0(%l: i64, %r: i64, %acc: i64):
+    %p = arith.muli %l, %r : i64
+    %s = arith.addi %acc, %p : i64
+    linalg.yield %s : i64
+  } -> tensor<8x32xi64>
+  return %0 : tensor<8x32xi64>
+}
+
+/// A residual that is dequantized is read as bytes, and a quantized result stays bytes in memory.
+// CHECK-LABEL: @residual
+func.func @residual(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>, %q: tensor<8x32xi8>) -> tensor<8x32xf32> {
+  // CHECK: kernel.contract {{.*}} extras(%{{.*}} : tensor<8x32xi8>) outs(%{{.*}} : tensor<8x32xi8>)
+  // CHECK: arith.sitofp
+  // CHECK: arith.addf
+  // CHECK: arith.fptosi
+  // CHECK: kernel.yield %{{.*}} : i8
+  // CHECK: linalg.generic
+  // CHECK: arith.sitofp
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x32xf32>
+  %b = tensor.empty() : tensor<8x32xi8>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xf32>, tensor<16x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<8x32xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%q : tensor<8x32xi8>) outs(%e : tensor<8x32xf32>) {
+  ^bb0(%l: i8, %o: f32):
+    %f = arith.sitofp %l : i8 to f32
+    linalg.yield %f : f32
+  } -> tensor<8x32xf32>
+  %2 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%0, %1 : tensor<8x32xf32>, tensor<8x32xf32>) outs(%b : tensor<8x32xi8>) {
+  ^bb0(%l: f32, %r: f32, %o: i8):
+    %s = arith.addf %l, %r : f32
+    %i = arith.fptosi %s : f32 to i8
+    linalg.yield %i : i8
+  } -> tensor<8x32xi8>
+  %3 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%2 : tensor<8x32xi8>) outs(%e : tensor<8x32xf32>) {
+  ^bb0(%l: i8, %o: f32):
+    %f = arith.sitofp %l : i8 to f32
+    linalg.yield %f : f32
+  } -> tensor<8x32xf32>
+  return %3 : tensor<8x32xf32>
+}

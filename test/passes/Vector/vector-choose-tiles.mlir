@@ -1,5 +1,7 @@
 // RUN: mlc-opt %s --vector-choose-tiles | FileCheck %s --check-prefixes=CHECK,WIDE
 // RUN: mlc-opt %s --vector-choose-tiles="vector-bits=256 vector-registers=16" | FileCheck %s --check-prefixes=CHECK,NARROW
+// RUN: mlc-opt %s --vector-choose-tiles="dot-int8=true dot-bf16=true" | FileCheck %s --check-prefix=DOTS
+// RUN: mlc-opt %s --vector-choose-tiles="dot-int8=true is-x86=false is-aarch64=true vector-bits=128" | FileCheck %s --check-prefix=NEON
 
 #lhs = affine_map<(m, n, k) -> (m, k)>
 #rhs = affine_map<(m, n, k) -> (k, n)>
@@ -66,4 +68,64 @@ func.func @joined_columns(%w: tensor<64x32xf32>, %x: tensor<1x32x7x7xf32>, %i: t
     kernel.yield %sum : f32
   } -> tensor<1x64x7x7xf32>
   return %0 : tensor<1x64x7x7xf32>
+}
+
+graph.parameter @bytes : tensor<30x48xi8> {file = "w", offset = 0 : i64}
+graph.parameter @halves : tensor<31x48xbf16> {file = "w", offset = 0 : i64}
+/// Four bytes, or two bf16, lie together; zeros behind the end of the reduction. The sums of a filter are a weight.
+// DOTS-DAG: graph.parameter @bytes.packed : tensor<{{.*}}x8x{{.*}}x4xi8> {kernel.pack = {granule_loop = 2 : i64, inner = array<i64>
+// DOTS-DAG: graph.parameter @halves.packed : tensor<{{.*}}x16x{{.*}}x2xbf16> {kernel.pack
+// DOTS-DAG: graph.parameter @bytes.sums : tensor<48xi32> = {
+// DOTS-DAG: graph.constant dense<-128> : tensor<i32>
+// NEON-DAG: graph.constant dense<128> : tensor<i32>
+
+/// x86 multiplies unsigned by signed bytes, NEON two of one kind.
+// DOTS-LABEL: @unsigned_by_signed
+// NEON-LABEL: @unsigned_by_signed
+func.func @unsigned_by_signed(%a: tensor<8x30xi8>, %i: tensor<8x48xi32>) -> tensor<8x48xi32> {
+  %w = graph.weight @bytes : tensor<30x48xi8>
+  // DOTS: kernel.contract
+  // DOTS-SAME: packed attributes {granule = 4 : i64, lhs_unsigned}
+  // NEON: %[[S:.*]] = graph.weight @bytes.sums
+  // NEON: kernel.contract {{.*}} extras(%[[S]] : tensor<48xi32>)
+  // NEON-SAME: attributes {granule = 4 : i64, lhs_flipped, lhs_unsigned}
+  // NEON: arith.addi
+  %0 = kernel.contract ins(%a, %w : tensor<8x30xi8>, tensor<30x48xi8>) outs(%i : tensor<8x48xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 48, 30] attributes {lhs_unsigned} {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  } -> tensor<8x48xi32>
+  return %0 : tensor<8x48xi32>
+}
+
+/// Signed by signed is made unsigned by signed, and 128 times the sums of the weight are taken off.
+// DOTS-LABEL: @signed_by_signed
+func.func @signed_by_signed(%a: tensor<8x30xi8>, %i: tensor<8x48xi32>) -> tensor<8x48xi32> {
+  %w = graph.weight @bytes : tensor<30x48xi8>
+  // DOTS: %[[S:.*]] = graph.weight @bytes.sums
+  // DOTS: kernel.contract {{.*}} extras(%[[S]] : tensor<48xi32>)
+  // DOTS-SAME: attributes {granule = 4 : i64, lhs_flipped}
+  // DOTS: ^bb0(%[[SUM:.*]]: i32, %[[OFFSET:.*]]: i32)
+  // DOTS: arith.addi %[[SUM]], %[[OFFSET]]
+  %0 = kernel.contract ins(%a, %w : tensor<8x30xi8>, tensor<30x48xi8>) outs(%i : tensor<8x48xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 48, 30] {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  } -> tensor<8x48xi32>
+  return %0 : tensor<8x48xi32>
+}
+
+// DOTS-LABEL: @of_halves
+// NEON-LABEL: @of_halves
+func.func @of_halves(%a: tensor<8x31xbf16>, %i: tensor<8x48xf32>) -> tensor<8x48xf32> {
+  %w = graph.weight @halves : tensor<31x48xbf16>
+  // DOTS: packed attributes {granule = 2 : i64}
+  // NEON-NOT: granule
+  // NEON: return
+  %0 = kernel.contract ins(%a, %w : tensor<8x31xbf16>, tensor<31x48xbf16>) outs(%i : tensor<8x48xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 48, 31] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<8x48xf32>
+  return %0 : tensor<8x48xf32>
 }

@@ -1,5 +1,6 @@
 // RUN: mlc-opt %s --vector-lower-contractions --split-input-file | FileCheck %s
 // RUN: mlc-opt %s --vector-lower-contractions="vector-bits=256 l2-bytes=65536" --split-input-file | FileCheck %s --check-prefix=NARROW
+// RUN: mlc-opt %s --vector-lower-contractions="vector-bits=128 is-x86=false" --split-input-file | FileCheck %s --check-prefix=NEON
 
 #lhs = affine_map<(m, n, k) -> (m, k)>
 #rhs = affine_map<(m, n, k) -> (k, n)>
@@ -113,6 +114,96 @@ func.func @outside(%a: memref<2x8xf32>, %b: memref<8x16xf32>, %c: memref<2x16xf3
 func.func @joined_columns(%w: memref<64x32xf32>, %x: memref<1x32x8x8xf32>, %y: memref<1x64x8x8xf32>) {
   kernel.contract ins(%w, %x : memref<64x32xf32>, memref<1x32x8x8xf32>) outs(%y : memref<1x64x8x8xf32>)
     maps [#filter, #image, #result] parallel 4 sizes [1, 64, 8, 8, 32] tile [8, 2] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Whole granules are one load each; of the last one, the single element that there is.
+// CHECK-LABEL: @bytes
+// NEON-LABEL: @bytes
+func.func @bytes(%a: memref<2x9xi8>, %b: memref<1x3x16x4xi8>, %c: memref<2x16xi32>) {
+  // CHECK: scf.for %{{.*}} = %{{.*}} to %c2
+  // CHECK: vector.load %{{.*}} : memref<?xi8>, vector<64xi8>
+  // CHECK: vector.load %{{.*}} : memref<?xi8>, vector<4xi8>
+  // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+  // CHECK: scf.yield
+  // CHECK: memref.load
+  // CHECK: arith.extui %{{.*}} : i8 to i32
+  // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+  // CHECK: vector.store
+  // NEON-NOT: x86
+  // NEON: llvm.call_intrinsic "llvm.aarch64.neon.udot.v4i32.v16i8"
+  kernel.contract ins(%a, %b : memref<2x9xi8>, memref<1x3x16x4xi8>) outs(%c : memref<2x16xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [2, 16, 9] tile [2, 1] packed attributes {granule = 4 : i64, lhs_unsigned} {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Without dot products of bytes: pairs, widened to 16 bits.
+// NARROW-LABEL: @pairs
+func.func @pairs(%a: memref<2x8xi8>, %b: memref<1x4x8x2xi8>, %c: memref<2x8xi32>) {
+  // NARROW: vector.load %{{.*}} : memref<?xi8>, vector<16xi8>
+  // NARROW: arith.extui %{{.*}} : vector<16xi8> to vector<16xi16>
+  // NARROW: arith.extsi %{{.*}} : vector<16xi8> to vector<16xi16>
+  // NARROW: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+  // NARROW: arith.addi {{.*}} : vector<8xi32>
+  kernel.contract ins(%a, %b : memref<2x8xi8>, memref<1x4x8x2xi8>) outs(%c : memref<2x8xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [2, 8, 8] tile [2, 1] packed attributes {granule = 2 : i64, lhs_unsigned} {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// The highest bit of each byte is flipped in the register.
+// CHECK-LABEL: @flipped
+func.func @flipped(%a: memref<2x8xi8>, %b: memref<1x2x16x4xi8>, %c: memref<2x16xi32>) {
+  // CHECK: arith.constant dense<-2139062144> : vector<16xi32>
+  // CHECK: arith.xori
+  // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+  kernel.contract ins(%a, %b : memref<2x8xi8>, memref<1x2x16x4xi8>) outs(%c : memref<2x16xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [2, 16, 8] tile [2, 1] packed attributes {granule = 4 : i64, lhs_flipped} {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+// CHECK-LABEL: @halves
+// NEON-LABEL: @halves
+func.func @halves(%a: memref<2x8xbf16>, %b: memref<1x4x16x2xbf16>, %c: memref<2x16xf32>) {
+  // CHECK: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+  // NEON: llvm.call_intrinsic "llvm.aarch64.neon.bfdot.v4f32.v8bf16"
+  kernel.contract ins(%a, %b : memref<2x8xbf16>, memref<1x4x16x2xbf16>) outs(%c : memref<2x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [2, 16, 8] tile [2, 1] packed attributes {granule = 2 : i64} {
   ^bb0(%sum: f32):
     kernel.yield %sum : f32
   }
