@@ -57,6 +57,11 @@ class Profile(ToolTest):
         self.assertEqual(len({len(line) for line in lines[: total + 1]}), 1, "columns are aligned")
         self.assertIn("GFLOP/s (f32", lines[-1])
 
+    def test_time_is_that_of_bench(self):
+        library = self.compile(product(64, 64, 64))
+        self.assertEqual(self.profile(library, "--bench=0")["runs"], 5)  # the fewest that are measured
+        self.assertGreater(self.profile(library, "--bench=0.1")["runs"], 5)
+
     def test_sizes_of_the_run_are_not_known(self):
         nodes = self.profile(self.compile(product("N", 64, 64)), "--dim", "N=8")["nodes"]
         (dense,) = [node for node in nodes if node["name"] == "dense"]

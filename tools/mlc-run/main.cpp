@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
                           ->expected(0, 1)
                           ->default_str("2");
   auto *profileOption =
-      app.add_option("--profile", profileFormat, "measure each node for a second, print a table or json")
+      app.add_option("--profile", profileFormat, "measure each node for a second, or as long as --bench says, print a table or json")
           ->expected(0, 1)
           ->default_str("table")
           ->check(CLI::IsMember({"table", "json"}));
@@ -119,12 +119,12 @@ int main(int argc, char **argv) {
     for (const auto &[name, path] : files)
       given[name] = mlc::readNpy(path);
     std::vector<mlc::Array> inputs = model.makeInputs(std::move(given), dims, seed);
-    if (benchOption->count()) {
-      std::cout << bench(model, inputs, benchSeconds, threads).dump() << "\n";
+    if (profileOption->count()) {
+      std::cout << mlc::profileModel(model, inputs, benchOption->count() ? benchSeconds : 1, threads, profileFormat == "json");
       return 0;
     }
-    if (profileOption->count()) {
-      std::cout << mlc::profileModel(model, inputs, /*seconds=*/1, threads, profileFormat == "json");
+    if (benchOption->count()) {
+      std::cout << bench(model, inputs, benchSeconds, threads).dump() << "\n";
       return 0;
     }
     const std::vector<mlc_tensor> &outputs = model.run(inputs);
