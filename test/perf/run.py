@@ -172,8 +172,9 @@ def invoke(command, limit=600):
     return done.returncode, text, done.stdout
 
 
-def compile_ours(path, library, options):
-    flags = [f"--dim={d}" for d in options.dim] + [f"--shape={s}" for s in options.shape]
+def compile_ours(path, library, dims, shapes, options):
+    flags = [f"--dim={name}={size}" for name, size in dims.items()]
+    flags += [f"--shape={name}={'x'.join(map(str, sizes))}" for name, sizes in shapes.items()]
     start = time.perf_counter()
     # Without the cache: a kernel of yesterday's compiler must not be timed as today's.
     code, text, _ = invoke([options.opt, path, "-o", library, "--no-cache", *flags])
@@ -279,11 +280,13 @@ def measure(case, probes, options, work):
     try:
         path = case.make()
         folder, library = os.path.join(work, case.name), os.path.join(work, case.name, "libmodel.so")
-        arrays = cases.make_inputs(path, options.dims, options.shapes)
+        dims = options.dims if case.dims is None else case.dims
+        shapes = options.shapes if case.shapes is None else case.shapes
+        arrays = cases.make_inputs(path, dims, shapes)
         named = tensors.save_inputs(os.path.join(folder, "in"), arrays)
         flags = [word for pair in named for word in ("--input", pair)]
         row["flops"] = cases.count_flops(path, arrays)
-        row["compile_s"] = compile_ours(path, library, options)
+        row["compile_s"] = compile_ours(path, library, dims, shapes, options)
         row["error"] = check(case, path, library, arrays, flags, folder, options)
         for name in options.peers:
             try:
@@ -427,7 +430,7 @@ def parse():
     parser.add_argument("--setup", action="store_true", help="install the peers into build/perf (and libdnnl-dev), then stop")
     parser.add_argument("--list", action="store_true", help="print the names of the cases, then stop")
     parser.add_argument("--bin", default=os.path.join(environment.ROOT, "build", "release", "bin"), help="folder of mlc-opt and mlc-run")
-    parser.add_argument("--suite", action="append", choices=("gemm", "conv", "models"),
+    parser.add_argument("--suite", action="append", choices=("gemm", "conv", "packages", "models"),
                         help="repeatable; default: all, or none where models are named")
     parser.add_argument("--filter", default="", metavar="REGEX", help="only the cases whose names match")
     parser.add_argument("--peers", default="onednn,ort,openvino",
