@@ -51,6 +51,8 @@ std::optional<double> lossChannelsFirst(Operation *op) {
   auto conv = dyn_cast<ConvOp>(op);
   if (!conv)
     return isa<PoolOp>(op) ? std::nullopt : std::optional(0.0);
+  if (conv.getChannelsLast())
+    return std::nullopt;
   auto input = cast<RankedTensorType>(conv.getInput().getType()), result = cast<RankedTensorType>(conv.getType()),
        filter = cast<RankedTensorType>(conv.getFilter().getType());
   auto isOne = [](int64_t value) { return value == 1; };

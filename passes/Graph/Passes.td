@@ -21,6 +21,22 @@ def GraphFoldBatchNormPass : Pass<"graph-fold-batch-norm", "::mlir::func::FuncOp
                     Statistic<"numScaled", "scaled-filters", "factors that moved into a filter">];
 }
 
+def GraphExpandConvTransposePass : Pass<"graph-expand-conv-transpose", "::mlir::func::FuncOp"> {
+  let summary = "Makes transposed convolutions convolutions whose results interleave";
+  let description = [{
+    With a stride s, every s-th place of the result is a convolution of the input with every s-th tap of the filter. All of them
+    are one convolution, with the channels last; then the places move where they belong, and the padding is cut off.
+
+    ```
+    conv_transpose(x, w; strides 2)      =>      pad(reshape(transpose(reshape(conv(x, w')))))
+    ```
+
+    Filters that are no weights, and dilations, are left alone.
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numExpanded", "expanded", "transposed convolutions that became convolutions">];
+}
+
 def GraphFormIntegerProductsPass : Pass<"graph-form-integer-products", "::mlir::func::FuncOp"> {
   let summary = "Makes products of dequantized values products of 8-bit integers";
   let description = [{

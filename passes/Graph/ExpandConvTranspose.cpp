@@ -1,0 +1,177 @@
+//===- ExpandConvTranspose.cpp - transposed convolutions as convolutions ------------------------------------------===//
+//
+// With strides s, result o reads input h through tap k where o + pad = h·s + k. Written as o + pad = q·s + i and
+// k = t·s + i, i < s, that is h = q - t: for each i (a phase) a convolution with every s-th tap, flipped. All phases
+// are one convolution with s times as many results an axis, whose places interleave:
+//
+//   y[q, i] = Σ_t x[q - t] · w[t·s + i],    result = y as [q·s + i], less the padding
+//
+// Nothing is multiplied that is not part of the result, apart from taps that fill the last t. Runs before the layout is
+// chosen, and leaves the channels last already: so the interleaving moves whole runs of channels.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#include "passes/Graph/Passes.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
+namespace mlc {
+#define GEN_PASS_DEF_GRAPHEXPANDCONVTRANSPOSEPASS
+#include "passes/Graph/Passes.h.inc"
+} // namespace mlc
+
+using namespace mlir;
+using namespace mlc::graph;
+
+namespace {
+
+/// One transposed convolution, as sizes.
+struct Expansion final {
+  explicit Expansion(ConvTransposeOp op)
+      : op(op), b(op), loc(op.getLoc()), strides(op.getStrides()), groups(static_cast<int64_t>(op.getGroups())) {
+    auto filter = cast<RankedTensorType>(op.getFilter().getType());
+    in = filter.getDimSize(0) / groups;
+    out = filter.getDimSize(1);
+    for (auto [size, stride] : llvm::zip(filter.getShape().drop_front(2), strides))
+      taps.push_back(llvm::divideCeil(size, stride));
+  }
+
+  int64_t spatial() const { return static_cast<int64_t>(strides.size()); }
+
+  Value transpose(Value value, ArrayRef<int64_t> permutation) {
+    return b.createOrFold<TransposeOp>(loc, value, permutation);
+  }
+  Value reshape(Value value, ArrayRef<int64_t> shape) {
+    SmallVector<OpFoldResult> sizes;
+    for (int64_t size : shape)
+      sizes.push_back(b.getIndexAttr(size));
+    return ReshapeOp::create(b, loc, value, sizes);
+  }
+
+  Value pad(Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high) {
+    auto isZero = [](int64_t amount) { return amount == 0; };
+    if (llvm::all_of(low, isZero) && llvm::all_of(high, isZero))
+      return value;
+    auto scalar = RankedTensorType::get({}, getElementTypeOrSelf(value.getType()));
+    Value zero = ConstantOp::create(b, loc, cast<ElementsAttr>(b.getZeroAttr(scalar)));
+    auto mixed = [&](ArrayRef<int64_t> list) { return getAsIndexOpFoldResult(b.getContext(), list); };
+    return PadOp::create(b, loc, PadMode::constant, value, zero, mixed(low), mixed(high));
+  }
+
+  /// filter[g·in, out, k…] -> [g·s…·out, in, t…], the taps of each phase flipped
+  Value makeFilter() {
+    auto type = cast<RankedTensorType>(op.getFilter().getType());
+    SmallVector<int64_t> high(type.getRank(), 0), split{groups, in, out}, joined{groups * out, in};
+    for (int64_t i = 0; i < spatial(); ++i) {
+      high[2 + i] = taps[i] * strides[i] - type.getDimSize(2 + i);
+      split.append({taps[i], strides[i]});
+      joined[0] *= strides[i];
+      joined.push_back(taps[i]);
+    }
+    Value filter = reshape(pad(op.getFilter(), SmallVector<int64_t>(type.getRank(), 0), high), split);
+    SmallVector<int64_t> offsets(split.size(), 0), steps(split.size(), 1), order{0};
+    for (int64_t i = 0; i < spatial(); ++i) {
+      offsets[3 + 2 * i] = taps[i] - 1;
+      steps[3 + 2 * i] = -1;
+      order.push_back(4 + 2 * i);
+    }
+    order.append({2, 1});
+    for (int64_t i = 0; i < spatial(); ++i)
+      order.push_back(3 + 2 * i);
+    auto mixed = [&](ArrayRef<int64_t> list) { return getAsIndexOpFoldResult(b.getContext(), list); };
+    filter = SliceOp::create(b, loc, filter, mixed(offsets), mixed(split), mixed(steps));
+    return reshape(transpose(filter, order), joined);
+  }
+
+  Value build() {
+    int64_t rank = spatial() + 2;
+    SmallVector<int64_t> forth{0}, pads, ones(spatial(), 1);
+    for (int64_t axis = 2; axis < rank; ++axis)
+      forth.push_back(axis);
+    forth.push_back(1);
+    for (int64_t i = 0; i < 2 * spatial(); ++i)
+      pads.push_back(taps[i % spatial()] - 1);
+    Value input = transpose(op.getInput(), forth);
+    Value phases = ConvOp::create(b, loc, input, makeFilter(), ones, pads, ones, static_cast<uint64_t>(groups),
+                                  /*channels_last=*/true);
+    return transpose(crop(interleave(phases)), invertPermutationVector(forth));
+  }
+
+  /// [n, q…, (g, i…, f)] -> [n, (q, i)…, (g, f)]
+  Value interleave(Value phases) {
+    SmallVector<OpFoldResult> mixed = tensor::getMixedSizes(b, loc, phases), split{mixed[0]}, joined{mixed[0]};
+    SmallVector<int64_t> order{0};
+    for (int64_t i = 0; i < spatial(); ++i)
+      split.push_back(mixed[1 + i]);
+    split.push_back(b.getIndexAttr(groups));
+    for (int64_t i = 0; i < spatial(); ++i) {
+      split.push_back(b.getIndexAttr(strides[i]));
+      order.append({1 + i, spatial() + 2 + i});
+      joined.push_back(scale(mixed[1 + i], strides[i]));
+    }
+    split.push_back(b.getIndexAttr(out));
+    order.append({spatial() + 1, 2 * spatial() + 2});
+    joined.push_back(b.getIndexAttr(groups * out));
+    Value apart = ReshapeOp::create(b, loc, phases, split);
+    return ReshapeOp::create(b, loc, transpose(apart, order), joined);
+  }
+
+  OpFoldResult scale(OpFoldResult size, int64_t factor) {
+    if (std::optional<int64_t> known = getConstantIntValue(size))
+      return b.getIndexAttr(*known * factor);
+    Value by = arith::ConstantIndexOp::create(b, loc, factor);
+    return Value(arith::MulIOp::create(b, loc, cast<Value>(size), by));
+  }
+
+  /// Takes the padding off; what `output_padding` adds behind the last place is zero.
+  Value crop(Value value) {
+    auto filter = cast<RankedTensorType>(op.getFilter().getType());
+    SmallVector<int64_t> low(spatial() + 2, 0), high(spatial() + 2, 0);
+    for (int64_t i = 0; i < spatial(); ++i) {
+      low[1 + i] = -op.getPads()[i];
+      high[1 + i] =
+          filter.getDimSize(2 + i) - taps[i] * strides[i] + op.getOutputPadding()[i] - op.getPads()[spatial() + i];
+    }
+    return pad(value, low, high);
+  }
+
+  ConvTransposeOp op;
+  OpBuilder b;
+  Location loc;
+  ArrayRef<int64_t> strides;
+  int64_t groups, in, out; // channels of a group
+  SmallVector<int64_t> taps;
+};
+
+struct ExpandConvTranspose final : mlc::impl::GraphExpandConvTransposePassBase<ExpandConvTranspose> {
+  void runOnOperation() override {
+    SmallVector<ConvTransposeOp> ops;
+    getOperation().walk([&](ConvTransposeOp op) { ops.push_back(op); });
+    for (ConvTransposeOp op : ops) {
+      if (!isExpandable(op))
+        continue;
+      Value result = Expansion(op).build();
+      if (result.getType() != op.getType()) {
+        OpBuilder b(op);
+        result = tensor::CastOp::create(b, op.getLoc(), op.getType(), result);
+      }
+      op.getResult().replaceAllUsesWith(result);
+      op.erase();
+      ++numExpanded;
+    }
+  }
+
+  /// Filters that only a run knows would be rearranged in each; with dilations phases differ in their taps.
+  static bool isExpandable(ConvTransposeOp op) {
+    auto isOne = [](int64_t dilation) { return dilation == 1; };
+    Operation *filter = op.getFilter().getDefiningOp();
+    while (filter && filter->getNumOperands() && isa<GraphDialect>(filter->getDialect()) &&
+           llvm::all_of(filter->getOperands(), [](Value value) { return value.getDefiningOp(); }))
+      filter = filter->getOperand(0).getDefiningOp();
+    return isa_and_present<WeightOp, ConstantOp>(filter) && llvm::all_of(op.getDilations(), isOne) &&
+           cast<RankedTensorType>(op.getFilter().getType()).hasStaticShape() &&
+           !cast<RankedTensorType>(op.getInput().getType()).isDynamicDim(1);
+  }
+};
+
+} // namespace
