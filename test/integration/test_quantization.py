@@ -90,7 +90,9 @@ class Integers(ToolTest):
             for left, right, zero_points in itertools.product(DTYPES, DTYPES, (False, True)):
                 products.matmul(*size, left, right, zero_points)
         products.matmul(8, 16, 24, np.uint8, np.int8, True, constant=False)
-        products.matmul(8, 15, 24, np.int8, np.int8, False, constant=False)
+        for left, right in itertools.product(DTYPES, DTYPES):
+            products.matmul(7, 15, 24, left, right, False, constant=False)  # packed in the run, where there are dot products
+            products.matmul(1, 16, 40, left, right, False, constant=False)
         self.check(products)
 
     def test_conv_integer(self):
