@@ -178,6 +178,12 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
         if (!to.isIdentity() || !from.isPermutation())
           break;
         AffineMap composed = from.compose(maps[i]);
+        // Dot products take bytes and bf16 that lie side by side along the sum.
+        unsigned last = mlc::kernel::getGranuleLoop(op);
+        if (i == 0 && cast<ShapedType>(copy.getInputs()[0].getType()).getElementTypeBitWidth() < 32 &&
+            mlc::kernel::movesByOne(maps[i], last, op.getSizes()) &&
+            !mlc::kernel::movesByOne(composed, last, op.getSizes()))
+          break;
         bool isWeight = copy.getInputs()[0].getDefiningOp<mlc::graph::WeightOp>() != nullptr;
         bool moves = maps[i].isFunctionOfDim(vector);
         if (moves && !isWeight && !mlc::kernel::movesByOne(composed, vector, op.getSizes()) &&
