@@ -111,6 +111,9 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     contractions.l2Bytes = options.target.l2Bytes;
     contractions.isX86 = options.target.family == TargetProperties::Family::x86;
     pm.addPass(createVectorLowerContractionsPass(contractions)); // register tiles, written out
+    VectorLowerPacksPassOptions packs;
+    packs.vectorBits = options.target.vectorBits;
+    pm.addPass(createVectorLowerPacksPass(packs)); // operands in the order of their tiles
     VectorLowerTranspositionsPassOptions transpositions;
     transpositions.vectorBits = options.target.vectorBits;
     pm.addPass(createVectorLowerTranspositionsPass(transpositions)); // squares of vectors, instead of strided loops

@@ -25,7 +25,7 @@ struct TargetProperties {
   bool masks = false;
   /// Dot products of four 8-bit integers into 32 bits: u8 by s8 (AVX512-VNNI, AVX-VNNI), or s8 by s8 (NEON sdot).
   bool dotInt8 = false;
-  /// Dot products of two bf16 into f32 (AVX512-BF16).
+  /// Dot products of two bf16 into f32 (AVX512-BF16, or bfdot of AArch64).
   bool dotBf16 = false;
   /// Bytes of the data caches that one core can use.
   uint64_t l1Bytes = 32 << 10, l2Bytes = 512 << 10, l3Bytes = 4 << 20;

@@ -78,6 +78,34 @@ LogicalResult RowsOp::verify() {
   return success();
 }
 
+LogicalResult PackOp::verify() {
+  AffineMap map = getMap();
+  if (map.getNumDims() != getSizes().size() || // (C1)
+      map.getNumResults() != cast<ShapedType>(getSource().getType()).getRank())
+    return emitOpError("requires a map from ") << getSizes().size() << " loops to the axes of the source";
+  ArrayRef<int64_t> shape = getPanels().getShape();
+  size_t behind = getGranules() ? 3 : 1; // axes behind those of loops
+  bool fits = shape.size() == getOuter().size() + 1 + getInner().size() + behind;
+  if (fits) {
+    int64_t width = shape[shape.size() - (getGranules() ? 2 : 1)];
+    SmallVector<int64_t> expected;
+    for (int64_t loop : getOuter())
+      expected.push_back(getSizes()[loop]);
+    expected.push_back(llvm::divideCeil(getSizes()[getVector()], width));
+    for (int64_t loop : getInner())
+      expected.push_back(getSizes()[loop]);
+    if (getGranules())
+      expected.push_back(llvm::divideCeil(getSizes()[*getGranules()], shape.back()));
+    expected.push_back(width);
+    if (getGranules())
+      expected.push_back(shape.back());
+    fits = shape == ArrayRef(expected);
+  }
+  if (!fits) // (C2)
+    return emitOpError("expected panels of the loops, but got ") << getPanels();
+  return success();
+}
+
 namespace mlc::kernel {
 
 RowValues::RowValues(RowsOp op) {
@@ -205,7 +233,8 @@ LogicalResult moveToMemory(DestinationStyleOpInterface op, RewriterBase &rewrite
   }
   rewriter.setInsertionPoint(op);
   OperationState created(op->getLoc(), op->getName().getStringRef(), buffers, TypeRange(), op->getAttrs());
-  created.addRegion()->takeBody(op->getRegion(0));
+  for (Region &region : op->getRegions())
+    created.addRegion()->takeBody(region);
   rewriter.create(created);
   bufferization::replaceOpWithBufferizedValues(rewriter, op, results);
   return success();
@@ -260,6 +289,27 @@ bufferization::AliasingValueList RowsOp::getAliasingValues(OpOperand &operand, c
 }
 
 LogicalResult RowsOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &options,
+                                bufferization::BufferizationState &state) {
+  return moveToMemory(*this, rewriter, options, state);
+}
+
+void PackOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  addEffects(*this, effects);
+}
+
+bool PackOp::bufferizesToMemoryRead(OpOperand &operand, const bufferization::AnalysisState &) {
+  return !isDpsInit(&operand);
+}
+
+bool PackOp::bufferizesToMemoryWrite(OpOperand &operand, const bufferization::AnalysisState &) {
+  return isDpsInit(&operand);
+}
+
+bufferization::AliasingValueList PackOp::getAliasingValues(OpOperand &operand, const bufferization::AnalysisState &) {
+  return resultOf(*this, operand);
+}
+
+LogicalResult PackOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &options,
                                 bufferization::BufferizationState &state) {
   return moveToMemory(*this, rewriter, options, state);
 }

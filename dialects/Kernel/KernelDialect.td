@@ -149,6 +149,34 @@ def Kernel_RowsOp : Op<Kernel_Dialect, "rows", [
   let hasVerifier = 1;
 }
 
+def Kernel_PackOp : Op<Kernel_Dialect, "pack", [
+    DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<BufferizableOpInterface, ["bufferize", "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+      "getAliasingValues"]>]> {
+  let summary = "lays an operand out in panels of granules";
+  let description = [{
+    What `kernel.pack` on a parameter does at compile time, for an rhs of `kernel.contract` that only a run knows: the loops
+    of the contraction are those of `sizes`, `map` gives the element of the source for them, and the result is
+    [outer…, N / width, inner…, width] with N the size of the loop `vector`, or with `granules`
+    [outer…, N / width, inner…, ceil(k / g), width, g] with k the size of that loop. Elements behind the end of k are 0, columns
+    behind N undefined.
+
+    Constraints: (C1) the map leads from the loops to the axes of the source; (C2) the result's shape is that of the panels.
+  }];
+  let arguments = (ins Kernel_Buffer:$source, Kernel_Buffer:$init, AffineMapAttr:$map, DenseI64ArrayAttr:$sizes,
+                       DenseI64ArrayAttr:$outer, I64Attr:$vector, DenseI64ArrayAttr:$inner, OptionalAttr<I64Attr>:$granules);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $source `:` type($source) `)` `outs` `(` $init `:` type($init) `)` `map` $map `sizes` $sizes `outer` $outer
+    `vector` $vector `inner` $inner (`granules` $granules^)? attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    ::mlir::ShapedType getPanels() { return ::llvm::cast<::mlir::ShapedType>(getInit().getType()); }
+  }];
+  let hasVerifier = 1;
+}
+
 def Kernel_ReduceOp : Op<Kernel_Dialect, "reduce", [Pure, HasParent<"RowsOp">, SameOperandsAndResultType]> {
   let summary = "combines a value of all columns of a row";
   let description = [{

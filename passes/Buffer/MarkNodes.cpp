@@ -151,6 +151,11 @@ Work describe(func::FuncOp kernel) {
       return describe(contract);
     if (auto rows = dyn_cast<mlc::kernel::RowsOp>(op))
       return describe(rows);
+    if (isa<mlc::kernel::PackOp>(op)) {
+      Traffic traffic;
+      traffic.add(op.getOperands());
+      return {"copy", 0, traffic.total()};
+    }
     if (auto loops = dyn_cast<linalg::LinalgOp>(op))
       return describe(loops);
   }

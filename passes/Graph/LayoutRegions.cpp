@@ -7,6 +7,7 @@
 //   1×1         a product of the filter with all pixels; lanes behind the last pixel are lost, and with strides the
 //               pixels are gathered first
 //   any other   has no good loops for it, nor have pools: the region runs with the channels last
+//   of bytes    or bf16, the same: dot products take channels that lie side by side
 //
 // All in multiply-adds, the unit of passes/Vector/TileModel.h. The target is not known yet: vectors count as 16 lanes.
 //
@@ -56,6 +57,9 @@ std::optional<double> lossChannelsFirst(Operation *op) {
   auto input = cast<RankedTensorType>(conv.getInput().getType()), result = cast<RankedTensorType>(conv.getType()),
        filter = cast<RankedTensorType>(conv.getFilter().getType());
   auto isOne = [](int64_t value) { return value == 1; };
+  Type element = input.getElementType();
+  if (element.isBF16() || (isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8))
+    return std::nullopt;
   if (conv.getGroups() != 1 || !input.hasStaticShape() || !filter.hasStaticShape() || !result.hasStaticShape() ||
       !isPointwise(conv))
     return std::nullopt;

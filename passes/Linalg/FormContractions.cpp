@@ -178,6 +178,12 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
         if (!to.isIdentity() || !from.isPermutation())
           break;
         AffineMap composed = from.compose(maps[i]);
+        // Dot products take bytes and bf16 that lie side by side along the sum.
+        unsigned last = mlc::kernel::getGranuleLoop(op);
+        if (i == 0 && cast<ShapedType>(copy.getInputs()[0].getType()).getElementTypeBitWidth() < 32 &&
+            mlc::kernel::movesByOne(maps[i], last, op.getSizes()) &&
+            !mlc::kernel::movesByOne(composed, last, op.getSizes()))
+          break;
         bool isWeight = copy.getInputs()[0].getDefiningOp<mlc::graph::WeightOp>() != nullptr;
         bool moves = maps[i].isFunctionOfDim(vector);
         if (moves && !isWeight && !mlc::kernel::movesByOne(composed, vector, op.getSizes()) &&
@@ -214,10 +220,15 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
     AffineMap out = maps.pop_back_val();
     SmallVector<Value> extras;
-    SmallVector<unsigned> arguments; // of the consumer's body, an extra each
+    SmallVector<unsigned> arguments;                       // of the consumer's body, an extra each
+    SmallVector<std::pair<unsigned, TypedAttr>> constants; // arguments that are one number
     for (OpOperand *operand : consumer.getDpsInputOperands()) {
       if (operand == &use)
         continue;
+      if (DenseElementsAttr splat; matchPattern(operand->get(), m_Constant(&splat)) && splat.isSplat()) {
+        constants.push_back({operand->getOperandNumber(), splat.getSplatValue<TypedAttr>()});
+        continue;
+      }
       AffineMap map = consumer.getMatchingIndexingMap(operand).replaceDimsAndSymbols(axes, {}, op.getNumLoops(), 0);
       if (map.isFunctionOfDim(vector) && !mlc::kernel::movesByOne(map, vector, op.getSizes()))
         return nullptr;
@@ -248,6 +259,9 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       mapping.map(consumer.getBody()->getArgument(argument),
                   body->addArgument(getElementTypeOrSelf(extra.getType()), consumer.getLoc()));
     b.setInsertionPoint(yield);
+    for (auto [argument, number] : constants)
+      mapping.map(consumer.getBody()->getArgument(argument),
+                  Value(arith::ConstantOp::create(b, consumer.getLoc(), number)));
     yield->setOperand(0, cloneBody(b, consumer, mapping));
     consumer.getResult(0).replaceAllUsesWith(fused.getResult(0));
     consumer.erase();

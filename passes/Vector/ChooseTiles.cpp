@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 #include "passes/Vector/DotProducts.h"
+#include "passes/Vector/Panels.h"
 #include "passes/Vector/Passes.h"
 #include "passes/Vector/TileModel.h"
 
@@ -22,6 +23,11 @@ using mlc::kernel::LoopKind;
 
 namespace {
 
+/// Rows that read each panel for packing it in every run to pay: with dot products, and without.
+constexpr int64_t kRowsToPackDots = 4, kRowsToPack = 32;
+/// Rows of rhs from which on it matters that they share two sets of the first cache, which mostly has 8 ways.
+constexpr int64_t kDepthToPack = 128, kWays = 8;
+
 struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
   using VectorChooseTilesPassBase::VectorChooseTilesPassBase;
 
@@ -33,14 +39,17 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     getOperation().walk([&](ContractOp op) { ops.push_back(op); });
     for (ContractOp op : ops) {
       bool contiguous = mlc::kernel::movesByOne(op.getRhsMap(), mlc::kernel::getVectorLoop(op), op.getSizes());
-      bool packs = isWeight(op.getRhs()) && hasStaticColumns(op);
+      bool isStatic = llvm::none_of(op.getSizes(), ShapedType::isDynamic);
+      bool weight = isWeight(op.getRhs()) && hasStaticColumns(op);
+      if (!weight && !contiguous)
+        copyContiguously(op);
+      bool packs = weight || (isStatic && paysToPack(op));
       int64_t granule = packs ? useDots(op) : 1;
-      mlc::Tile tile = mlc::chooseTile(problemOf(op, granule));
+      packs = weight || granule > 1 || (packs && sharesSets(op));
+      mlc::Tile tile = mlc::chooseTile(problemOf(op, granule, packs));
       op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
       if (packs)
-        pack(op, tile, granule);
-      else if (!contiguous)
-        copyContiguously(op);
+        pack(op, mlc::Panels(op, tile.vectors * lanesOf(op), granule));
     }
   }
 
@@ -56,10 +65,38 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
 
   int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
 
-  /// The granule for `op` whose rhs is a weight; 1 without dot products. Where the sign of lhs has to change, adds the
+  /// Whether it pays to pack rhs in every run: for dot products, which take nothing else. Other products read rows of
+  /// rhs where they are at the same speed.
+  bool paysToPack(ContractOp op) {
+    unsigned vector = mlc::kernel::getVectorLoop(op), loop = mlc::kernel::getGranuleLoop(op);
+    bool plain = llvm::all_of(op.getRhsMap().getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>);
+    if (!plain || op.getLhsMap().isFunctionOfDim(vector) || !op.getRhsMap().isFunctionOfDim(loop))
+      return false;
+    int64_t rows = 1;
+    for (auto [loop, kind] : llvm::enumerate(mlc::kernel::classifyLoops(op)))
+      rows *= kind == LoopKind::row ? op.getSizes()[loop] : 1;
+    if (mlc::getGranule(op, dotTarget()) > 1)
+      return op.getSizes()[loop] > 1 && rows >= kRowsToPackDots;
+    return rows >= kRowsToPack && sharesSets(op);
+  }
+
+  /// Whether the rows of rhs that a panel takes vectors from lie in two sets of the first cache or one, because half a
+  /// way divides what is between them: they push each other out before the next tile reads them, at half the speed.
+  bool sharesSets(ContractOp op) {
+    unsigned loop = mlc::kernel::getGranuleLoop(op);
+    auto type = cast<RankedTensorType>(op.getRhs().getType());
+    std::optional<int64_t> stride = strideOf(type, op.getRhsMap(), loop);
+    int64_t halfAWay = static_cast<int64_t>(l1Bytes) / kWays / 2;
+    return stride && (*stride * type.getElementTypeBitWidth() / 8) % halfAWay == 0 &&
+           op.getSizes()[loop] >= kDepthToPack;
+  }
+
+  mlc::DotTarget dotTarget() const { return {isX86, isAArch64, dotInt8, dotBf16}; }
+
+  /// The granule for `op` whose rhs is packed; 1 without dot products. Where the sign of lhs has to change, adds the
   /// sums of rhs to the extras.
   int64_t useDots(ContractOp op) {
-    mlc::DotTarget target{isX86, isAArch64, dotInt8, dotBf16};
+    mlc::DotTarget target = dotTarget();
     int64_t granule = mlc::getGranule(op, target);
     unsigned loop = mlc::kernel::getGranuleLoop(op);
     // Depthwise windows move both operands along the lanes; single products gain nothing.
@@ -71,7 +108,8 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     return granule;
   }
 
-  /// Σ lhs rhs -> Σ (lhs with its highest bit flipped) rhs ± 128 Σ rhs, with the sums of the weight as another weight
+  /// Σ lhs rhs -> Σ (lhs with its highest bit flipped) rhs ± 128 Σ rhs: taken off where signed values became unsigned,
+  /// put back where unsigned ones became signed
   bool flipLhs(ContractOp op) {
     AffineMap map = op.getRhsMap();
     SmallVector<AffineExpr> kept;
@@ -86,16 +124,30 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     AffineMap sumsMap = AffineMap::get(map.getNumDims(), 0, kept, &getContext());
     if (!mlc::kernel::movesByOne(sumsMap, mlc::kernel::getVectorLoop(op), op.getSizes()))
       return false;
-    // 128 Σ rhs, taken off where signed values became unsigned, put back where unsigned ones became signed
+    OpBuilder b(op);
+    Value sums = isWeight(op.getRhs()) ? sumsOfWeight(b, op, summed)
+                                       : mlc::sumAtRunTime(op, summed, /*negative=*/!op.getLhsUnsigned());
+    op.getExtrasMutable().append(sums);
+    SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
+    maps.insert(maps.end() - 1, sumsMap);
+    op.setMapsAttr(b.getAffineMapArrayAttr(maps));
+    Block &body = op.getEpilogue().front();
+    Value sum = body.getArgument(0), offset = body.addArgument(b.getI32Type(), op.getLoc());
+    b.setInsertionPointToStart(&body);
+    auto corrected = arith::AddIOp::create(b, op.getLoc(), sum, offset);
+    sum.replaceAllUsesExcept(corrected, corrected);
+    op.setLhsFlipped(true);
+    return true;
+  }
+
+  /// As sumAtRunTime, of a weight as another weight.
+  Value sumsOfWeight(OpBuilder &b, ContractOp op, ArrayRef<int64_t> summed) {
     auto weight = op.getRhs().getDefiningOp<mlc::graph::WeightOp>();
     auto source = symbols->lookup<mlc::graph::ParameterOp>(weight.getParameter());
-    auto i32 = IntegerType::get(&getContext(), 32);
-    auto type = cast<RankedTensorType>(source.getType());
-    if (type.getElementType().isUnsignedInteger() != op.getRhsUnsigned()) {
-      // The bytes are the same; the sign is what the contraction reads.
-      auto sign = op.getRhsUnsigned() ? IntegerType::Unsigned : IntegerType::Signless;
-      type = type.clone(IntegerType::get(&getContext(), 8, sign));
-    }
+    auto i32 = b.getI32Type();
+    // The bytes are what they are; their sign is what the contraction reads.
+    auto sign = op.getRhsUnsigned() ? IntegerType::Unsigned : IntegerType::Signless;
+    auto type = cast<RankedTensorType>(source.getType()).clone(IntegerType::get(&getContext(), 8, sign));
     SmallVector<int64_t> shape;
     for (int64_t axis = 0; axis < type.getRank(); ++axis)
       if (!llvm::is_contained(summed, axis))
@@ -110,20 +162,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     auto factor = DenseElementsAttr::get(RankedTensorType::get({}, i32), op.getLhsUnsigned() ? 128 : -128);
     value = mlc::graph::MulOp::create(inside, loc, value, mlc::graph::ConstantOp::create(inside, loc, factor));
     mlc::graph::YieldOp::create(inside, loc, value);
-
-    OpBuilder b(op);
-    Value sums = mlc::graph::WeightOp::create(b, loc, sumsType, FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
-    op.getExtrasMutable().append(sums);
-    SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
-    maps.insert(maps.end() - 1, sumsMap);
-    op.setMapsAttr(b.getAffineMapArrayAttr(maps));
-    Block &body = op.getEpilogue().front();
-    Value sum = body.getArgument(0), offset = body.addArgument(i32, loc);
-    b.setInsertionPointToStart(&body);
-    auto corrected = arith::AddIOp::create(b, loc, sum, offset);
-    sum.replaceAllUsesExcept(corrected, corrected);
-    op.setLhsFlipped(true);
-    return true;
+    return mlc::graph::WeightOp::create(b, loc, sumsType, FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
   }
 
   mlc::graph::ParameterOp declareBehind(mlc::graph::ParameterOp source, const std::string &name,
@@ -135,7 +174,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     return parameter;
   }
 
-  mlc::TileProblem problemOf(ContractOp op, int64_t granule) {
+  mlc::TileProblem problemOf(ContractOp op, int64_t granule, bool packs) {
     SmallVector<LoopKind> kinds = mlc::kernel::classifyLoops(op);
     ArrayRef<int64_t> sizes = op.getSizes();
     unsigned vector = mlc::kernel::getVectorLoop(op);
@@ -149,7 +188,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     auto [rows, lines] = innerRows(op, kinds);
     return {rows,
             lines,
-            joinedColumns(op, kinds, vector),
+            packs ? sizes[vector] : joinedColumns(op, kinds, vector),
             reduction,
             lanesOf(op),
             vectorRegisters,
@@ -218,54 +257,41 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     return {rows, 1};
   }
 
-  /// rhs -> kernel.pack of rhs
-  void pack(ContractOp op, mlc::Tile tile, int64_t granule) {
-    unsigned vector = mlc::kernel::getVectorLoop(op);
-    SmallVector<int64_t> outer, inner, shape;
-    ArrayRef<int64_t> sizes = op.getSizes();
-    AffineMap map = op.getRhsMap();
-    int64_t width = tile.vectors * lanesOf(op);
-    unsigned granuleLoop = mlc::kernel::getGranuleLoop(op);
-    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
-      if (loop != vector && map.isFunctionOfDim(loop) && !(granule > 1 && loop == granuleLoop))
-        (loop < op.getParallel() ? outer : inner).push_back(loop);
-    for (int64_t loop : outer)
-      shape.push_back(sizes[loop]);
-    shape.push_back(llvm::divideCeil(sizes[vector], width));
-    for (int64_t loop : inner)
-      shape.push_back(sizes[loop]);
-    if (granule > 1)
-      shape.push_back(llvm::divideCeil(sizes[granuleLoop], granule));
-    shape.push_back(width);
-    if (granule > 1)
-      shape.push_back(granule);
+  /// rhs -> its panels: a weight of its own, or loops before `op`
+  void pack(ContractOp op, const mlc::Panels &panels) {
     OpBuilder b(op);
-    auto type = RankedTensorType::get(shape, getElementTypeOrSelf(op.getRhs().getType()));
-    auto weight = op.getRhs().getDefiningOp<mlc::graph::WeightOp>();
+    if (auto weight = op.getRhs().getDefiningOp<mlc::graph::WeightOp>()) {
+      op.getRhsMutable().assign(packWeight(b, op, weight, panels));
+      if (weight->use_empty())
+        weight.erase();
+    } else {
+      op.getRhsMutable().assign(mlc::packAtRunTime(op, panels));
+    }
+    op.setPacked(true);
+    op.setGranule(panels.granule);
+    ++numPacked;
+  }
+
+  Value packWeight(OpBuilder &b, ContractOp op, mlc::graph::WeightOp weight, const mlc::Panels &panels) {
     NamedAttrList attributes;
     attributes.append("source", weight.getParameterAttr());
-    attributes.append("map", AffineMapAttr::get(map));
-    attributes.append("sizes", b.getDenseI64ArrayAttr(sizes));
-    attributes.append("outer", b.getDenseI64ArrayAttr(outer));
-    attributes.append("vector", b.getI64IntegerAttr(vector));
-    attributes.append("inner", b.getDenseI64ArrayAttr(inner));
-    if (granule > 1)
-      attributes.append("granule_loop", b.getI64IntegerAttr(granuleLoop));
+    attributes.append("map", AffineMapAttr::get(op.getRhsMap()));
+    attributes.append("sizes", op.getSizesAttr());
+    attributes.append("outer", b.getDenseI64ArrayAttr(panels.outer));
+    attributes.append("vector", b.getI64IntegerAttr(panels.vector));
+    attributes.append("inner", b.getDenseI64ArrayAttr(panels.inner));
+    if (panels.granule > 1)
+      attributes.append("granule_loop", b.getI64IntegerAttr(panels.granuleLoop));
     auto packing = attributes.getDictionary(&getContext());
     // A weight that two contractions read in the same way is packed once.
-    FlatSymbolRefAttr &name = packed[{packing, type}];
+    FlatSymbolRefAttr &name = packed[{packing, panels.type}];
     if (!name) {
       auto source = symbols->lookup<mlc::graph::ParameterOp>(weight.getParameter());
-      auto parameter = declareBehind(source, (weight.getParameter() + ".packed").str(), type);
+      auto parameter = declareBehind(source, (weight.getParameter() + ".packed").str(), panels.type);
       parameter->setAttr("kernel.pack", packing);
       name = FlatSymbolRefAttr::get(parameter.getSymNameAttr());
     }
-    op.getRhsMutable().assign(mlc::graph::WeightOp::create(b, weight.getLoc(), type, name));
-    if (weight->use_empty())
-      weight.erase();
-    op.setPacked(true);
-    op.setGranule(granule);
-    ++numPacked;
+    return mlc::graph::WeightOp::create(b, weight.getLoc(), panels.type, name);
   }
 
   /// rhs -> a copy with the vectorised loop as its last axis

@@ -47,6 +47,23 @@ def VectorLowerContractionsPass : Pass<"vector-lower-contractions", "::mlir::Mod
                     Statistic<"numParallel", "parallel-contractions", "contractions that run on several threads">];
 }
 
+def VectorLowerPacksPass : Pass<"vector-lower-packs", "::mlir::ModuleOp"> {
+  let summary = "Writes out the packing of operands that only a run knows";
+  let description = [{
+    Rows are read by vectors and interleaved, so that a granule of each column lies together. Panels are the tasks of a
+    parallel loop, where they are large.
+
+    ```
+    kernel.pack ins(%b : memref…) outs(%p : memref…) …     =>     scf.for … vector.load, vector.interleave, vector.store
+    ```
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+  let statistics = [Statistic<"numLowered", "packs", "operands that are packed in a run">,
+                    Statistic<"numParallel", "parallel-packs", "those that run on several threads">];
+}
+
 def VectorLowerTranspositionsPass : Pass<"vector-lower-transpositions", "::mlir::ModuleOp"> {
   let summary = "Writes out element-wise loops that exchange the contiguous axis as squares of vectors";
   let description = [{

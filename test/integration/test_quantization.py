@@ -1,5 +1,8 @@
 """Products of 8-bit integers and of bf16 on several processors, against NumPy and against -O0."""
+import glob
 import itertools
+import os
+import shutil
 import unittest
 
 import numpy as np
@@ -9,7 +12,7 @@ from onnx import helper as h
 from onnx import numpy_helper as nh
 from onnx.reference import ReferenceEvaluator
 
-from support import OPT, ToolTest, model, value, weights
+from support import OPT, ROOT, ToolTest, model, value, weights
 
 DTYPES = {np.uint8: T.UINT8, np.int8: T.INT8}
 # Without dot products, by pairs of 16 bits in vectors of 128, 256 and 512 bits, and by granules of four.
@@ -90,7 +93,9 @@ class Integers(ToolTest):
             for left, right, zero_points in itertools.product(DTYPES, DTYPES, (False, True)):
                 products.matmul(*size, left, right, zero_points)
         products.matmul(8, 16, 24, np.uint8, np.int8, True, constant=False)
-        products.matmul(8, 15, 24, np.int8, np.int8, False, constant=False)
+        for left, right in itertools.product(DTYPES, DTYPES):
+            products.matmul(7, 15, 24, left, right, False, constant=False)  # packed in the run, where there are dot products
+            products.matmul(1, 16, 40, left, right, False, constant=False)
         self.check(products)
 
     def test_conv_integer(self):
@@ -132,6 +137,67 @@ class Bf16(ToolTest):
 
 def quantize(x, scale, zero):
     return np.clip(np.rint(x / scale) + zero, 0, 255).astype(np.uint8)
+
+
+@unittest.skipUnless(shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64"), "needs gcc-aarch64-linux-gnu and qemu-user (tools/setup.sh test)")
+class AArch64(ToolTest):
+    """udot, sdot and bfdot under emulation; a processor without them takes other code."""
+
+    TYPES = {np.dtype(np.uint8): "uint8_t", np.dtype(np.int8): "int8_t", np.dtype(np.int32): "int32_t", np.dtype(np.float32): "float"}
+
+    def run_emulated(self, made, processor, feeds, results):
+        """The outputs of `made`, whose types and sizes are those of `results`."""
+        onnx.save(made, self.path("m.onnx"))
+        self.call(OPT, "m.onnx", "-o", "libm.so")  # for the header
+        self.call(OPT, "m.onnx", "-o", "m.o", "--mtriple=aarch64-linux-gnu", f"--mcpu={processor}")
+        lines = ["#include <stdio.h>", '#include "m.h"']
+        for name, array in feeds.items():
+            numbers = ",".join(map(str, array.ravel()))
+            lines.append(f"static const {self.TYPES[array.dtype]} {name}[] = {{{numbers}}};")
+        lines += [f"static {self.TYPES[array.dtype]} {name}[{array.size}];" for name, array in results.items()]
+        lines += ["int main(void) {", "  m *model;", "  mlc_status status = m_create(NULL, &model);",
+                  f"  if (status.code == MLC_OK) status = m_run(model, {', '.join([*feeds, *results])});",
+                  "  if (status.code != MLC_OK) return puts(status.message), 1;", "  m_destroy(model);"]
+        for name, array in results.items():
+            lines.append(f'  for (int i = 0; i < {array.size}; ++i) printf("%.9g\\n", (double){name}[i]);')
+        with open(self.path("main.c"), "w") as file:
+            file.write("\n".join([*lines, "  return 0;", "}"]))
+        runtime = sorted(glob.glob(os.path.join(ROOT, "runtime", "core", "*.c")))
+        self.call("aarch64-linux-gnu-gcc", "-std=gnu11", "-O2", "-I.", f"-I{ROOT}", f"-I{ROOT}/include", "main.c", *runtime, "m.o", "-lm", "-lpthread", "-o", "program")
+        out, _ = self.call("qemu-aarch64", "-cpu", "max", "-L", "/usr/aarch64-linux-gnu", "./program")
+        numbers, found = iter(out.split()), {}
+        for name, array in results.items():
+            found[name] = np.array([float(next(numbers)) for _ in range(array.size)]).reshape(array.shape)
+        return found
+
+    def test_integers(self):
+        products = Products(6)
+        for left, right in itertools.product(DTYPES, DTYPES):
+            products.matmul(5, 30, 21, left, right, True)
+            products.matmul(5, 16, 24, left, right, False, constant=False)
+            products.conv(3, 8, 3, left, right, True, pads=[1, 1, 1, 1])
+        for processor in ("neoverse-n1", "cortex-a72"):
+            found = self.run_emulated(products.build(), processor, products.feeds, products.expected)
+            for name, expected in products.expected.items():
+                np.testing.assert_array_equal(found[name], expected, f"{processor} {name}")
+        for processor, instruction in (("neoverse-n1", "sdot"), ("neoverse-n1", "udot")):
+            self.call(OPT, "m.onnx", "-o", "m.s", "--emit=asm", "--mtriple=aarch64-linux-gnu", f"--mcpu={processor}")
+            with open(self.path("m.s")) as file:
+                self.assertIn(instruction, file.read())
+
+    def test_bf16(self):
+        import ml_dtypes
+        rng = np.random.default_rng(7)
+        x, w = (rng.standard_normal(shape).astype(ml_dtypes.bfloat16) for shape in ((5, 31), (31, 21)))
+        nodes = [h.make_node("Cast", ["x"], ["h"], to=T.BFLOAT16), h.make_node("MatMul", ["h", "w"], ["z"]), h.make_node("Cast", ["z"], ["y"], to=T.FLOAT)]
+        made = model(nodes, [value("x", (5, 31))], [value("y", (5, 21))], [h.make_tensor("w", T.BFLOAT16, w.shape, w.tobytes(), raw=True)])
+        expected = x.astype(np.float32) @ w.astype(np.float32)
+        for processor in ("neoverse-v1", "neoverse-n1"):
+            found = self.run_emulated(made, processor, {"x": x.astype(np.float32)}, {"y": expected})
+            np.testing.assert_allclose(found["y"], expected, rtol=2.0 ** -7, atol=2e-2)
+        self.call(OPT, "m.onnx", "-o", "m.s", "--emit=asm", "--mtriple=aarch64-linux-gnu", "--mcpu=neoverse-v1")
+        with open(self.path("m.s")) as file:
+            self.assertIn("bfdot", file.read())
 
 
 class StaticallyQuantized(ToolTest):

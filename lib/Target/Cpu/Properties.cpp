@@ -29,6 +29,7 @@ TargetProperties describeTarget(const TargetMachine &machine, bool isNative) {
     target.vectorRegisters = 32;
     target.fma = true;
     target.dotInt8 = has("+dotprod");
+    target.dotBf16 = has("+bf16");
     target.l1Bytes = 64 << 10;
   } else {
     target.family = TargetProperties::Family::other;

@@ -134,3 +134,21 @@ func.func @contract_c4_granule(%a: tensor<4x8xi8>, %b: tensor<8x16xi8>, %i: tens
   } -> tensor<4x16xi32>
   return
 }
+
+// -----
+
+#rhs = affine_map<(m, n, k) -> (k, n)>
+func.func @pack_c1_map(%b: memref<9x20xi8>, %p: memref<2x3x16x4xi8>) {
+  // expected-error @+1 {{requires a map from 2 loops to the axes of the source}}
+  kernel.pack ins(%b : memref<9x20xi8>) outs(%p : memref<2x3x16x4xi8>) map #rhs sizes [8, 20] outer [] vector 1 inner [] granules 2
+  return
+}
+
+// -----
+
+#rhs = affine_map<(m, n, k) -> (k, n)>
+func.func @pack_c2_panels(%b: memref<9x20xi8>, %p: memref<2x2x16x4xi8>) {
+  // expected-error @+1 {{expected panels of the loops, but got 'memref<2x2x16x4xi8>'}}
+  kernel.pack ins(%b : memref<9x20xi8>) outs(%p : memref<2x2x16x4xi8>) map #rhs sizes [8, 20, 9] outer [] vector 1 inner [] granules 2
+  return
+}

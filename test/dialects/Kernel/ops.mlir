@@ -50,3 +50,10 @@ func.func @rows(%x: tensor<4x?xf32>, %i: tensor<4x?xf32>, %m: tensor<4xf32>) -> 
   } -> tensor<4x?xf32>, tensor<4xf32>
   return %0#0, %0#1 : tensor<4x?xf32>, tensor<4xf32>
 }
+
+// CHECK-LABEL: @pack
+func.func @pack(%b: tensor<9x20xi8>, %i: tensor<2x3x16x4xi8>) -> tensor<2x3x16x4xi8> {
+  // CHECK: kernel.pack ins(%{{.*}} : tensor<9x20xi8>) outs(%{{.*}} : tensor<2x3x16x4xi8>) map #{{.*}} sizes [8, 20, 9] outer [] vector 1 inner [] granules 2 -> tensor<2x3x16x4xi8>
+  %0 = kernel.pack ins(%b : tensor<9x20xi8>) outs(%i : tensor<2x3x16x4xi8>) map #rhs sizes [8, 20, 9] outer [] vector 1 inner [] granules 2 -> tensor<2x3x16x4xi8>
+  return %0 : tensor<2x3x16x4xi8>
+}

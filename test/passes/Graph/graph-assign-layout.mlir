@@ -105,3 +105,13 @@ func.func @unit_axes(%x: tensor<?x16x32xf32>, %n: index) -> tensor<?x64x32x1xf32
   %4 = graph.reshape %3 to [%n, 64, 32, 1] : tensor<?x64x32xf32> -> tensor<?x64x32x1xf32>
   return %4 : tensor<?x64x32x1xf32>
 }
+
+graph.parameter @bytes : tensor<64x32x1x1xi8>
+/// Dot products take channels that lie side by side.
+// CHECK-LABEL: @bytes_last
+func.func @bytes_last(%x: tensor<1x32x32x32xui8>) -> tensor<1x64x32x32xi32> {
+  // CHECK: graph.conv {{.*}}channels_last
+  %w = graph.weight @bytes : tensor<64x32x1x1xi8>
+  %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x32x32x32xui8>, tensor<64x32x1x1xi8>) -> tensor<1x64x32x32xi32>
+  return %0 : tensor<1x64x32x32xi32>
+}

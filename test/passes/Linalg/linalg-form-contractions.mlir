@@ -155,3 +155,56 @@ func.func @residual(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>, %q: tensor<8x32
   } -> tensor<8x32xf32>
   return %3 : tensor<8x32xf32>
 }
+
+/// Bytes of lhs that lie side by side along the sum stay there.
+// CHECK-LABEL: @no_absorb_bytes
+func.func @no_absorb_bytes(%x: tensor<16x8xi8>, %y: tensor<16x32xi8>) -> tensor<8x32xi32> {
+  // CHECK: %[[T:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<16x8xi8>) outs(%{{.*}} : tensor<8x16xi8>)
+  // CHECK: kernel.contract ins(%[[T]]
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<8x32xi32>
+  %b = tensor.empty() : tensor<8x16xi8>
+  %t = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%x : tensor<16x8xi8>) outs(%b : tensor<8x16xi8>) {
+  ^bb0(%l: i8, %o: i8):
+    linalg.yield %l : i8
+  } -> tensor<8x16xi8>
+  %z = linalg.fill ins(%zero : i32) outs(%e : tensor<8x32xi32>) -> tensor<8x32xi32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%t, %y : tensor<8x16xi8>, tensor<16x32xi8>) outs(%z : tensor<8x32xi32>) {
+  ^bb0(%l: i8, %r: i8, %acc: i32):
+    %lw = arith.extsi %l : i8 to i32
+    %rw = arith.extsi %r : i8 to i32
+    %p = arith.muli %lw, %rw : i32
+    %s = arith.addi %acc, %p : i32
+    linalg.yield %s : i32
+  } -> tensor<8x32xi32>
+  return %0 : tensor<8x32xi32>
+}
+
+/// An operand that is one number is a constant of the epilogue, not memory.
+// CHECK-LABEL: @number
+func.func @number(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>) -> tensor<8x32xf32> {
+  // CHECK-NOT: extras
+  // CHECK: kernel.contract ins(%{{.*}}, %{{.*}} : tensor<8x16xf32>, tensor<16x32xf32>) outs
+  // CHECK: %[[HALF:.*]] = arith.constant 5.000000e-01 : f32
+  // CHECK: arith.mulf %{{.*}}, %[[HALF]] : f32
+  %zero = arith.constant 0.0 : f32
+  %half = arith.constant dense<0.5> : tensor<f32>
+  %e = tensor.empty() : tensor<8x32xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xf32>, tensor<16x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<8x32xf32>
+  %1 = linalg.generic {indexing_maps = [#id, affine_map<(i, j) -> ()>, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%0, %half : tensor<8x32xf32>, tensor<f32>) outs(%e : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %m = arith.mulf %l, %r : f32
+    linalg.yield %m : f32
+  } -> tensor<8x32xf32>
+  return %1 : tensor<8x32xf32>
+}

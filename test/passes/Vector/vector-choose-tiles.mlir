@@ -129,3 +129,77 @@ func.func @of_halves(%a: tensor<8x31xbf16>, %i: tensor<8x48xf32>) -> tensor<8x48
   } -> tensor<8x48xf32>
   return %0 : tensor<8x48xf32>
 }
+
+/// What only a run knows is packed for dot products, in the run; with the sums that a flipped lhs takes.
+// DOTS-LABEL: @packed_in_a_run
+// NEON-LABEL: @packed_in_a_run
+func.func @packed_in_a_run(%a: tensor<8x30xi8>, %b: tensor<30x48xi8>, %i: tensor<8x48xi32>) -> tensor<8x48xi32> {
+  // DOTS: %[[P:.*]] = kernel.pack ins(%{{.*}} : tensor<30x48xi8>) outs(%{{.*}} : tensor<[[SHAPE:.*x8x.*x4xi8]]>) map #{{.*}} sizes [8, 48, 30] outer [] vector 1 inner [] granules 2
+  // DOTS: kernel.contract ins(%{{.*}}, %[[P]] : tensor<8x30xi8>, tensor<[[SHAPE]]>)
+  // DOTS-SAME: packed attributes {granule = 4 : i64, lhs_unsigned}
+  // NEON: linalg.generic {{.*}} iterator_types = ["reduction", "parallel"]
+  // NEON: arith.extsi
+  // NEON: kernel.pack
+  // NEON: kernel.contract {{.*}} extras(%{{.*}} : tensor<48xi32>)
+  %0 = kernel.contract ins(%a, %b : tensor<8x30xi8>, tensor<30x48xi8>) outs(%i : tensor<8x48xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 48, 30] attributes {lhs_unsigned} {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  } -> tensor<8x48xi32>
+  return %0 : tensor<8x48xi32>
+}
+
+/// A row alone reads what it multiplies once.
+// DOTS-LABEL: @no_pack_row
+func.func @no_pack_row(%a: tensor<1x32xi8>, %b: tensor<32x48xi8>, %i: tensor<1x48xi32>) -> tensor<1x48xi32> {
+  // DOTS-NOT: kernel.pack
+  // DOTS: kernel.contract
+  %0 = kernel.contract ins(%a, %b : tensor<1x32xi8>, tensor<32x48xi8>) outs(%i : tensor<1x48xi32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [1, 48, 32] {
+  ^bb0(%sum: i32):
+    kernel.yield %sum : i32
+  } -> tensor<1x48xi32>
+  return %0 : tensor<1x48xi32>
+}
+
+/// Rows of 2 KiB share two sets of a cache of 4 KiB a way.
+// WIDE-LABEL: @shared_sets
+func.func @shared_sets(%a: tensor<64x256xf32>, %b: tensor<256x512xf32>, %i: tensor<64x512xf32>) -> tensor<64x512xf32> {
+  // WIDE: kernel.pack ins(%{{.*}} : tensor<256x512xf32>)
+  // WIDE-NOT: granules
+  // WIDE: kernel.contract
+  // WIDE-SAME: packed
+  %0 = kernel.contract ins(%a, %b : tensor<64x256xf32>, tensor<256x512xf32>) outs(%i : tensor<64x512xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [64, 512, 256] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<64x512xf32>
+  return %0 : tensor<64x512xf32>
+}
+
+// WIDE-LABEL: @no_pack_other_rows
+func.func @no_pack_other_rows(%a: tensor<64x256xf32>, %b: tensor<256x500xf32>, %i: tensor<64x500xf32>) -> tensor<64x500xf32> {
+  // WIDE-NOT: kernel.pack
+  // WIDE: kernel.contract
+  %0 = kernel.contract ins(%a, %b : tensor<64x256xf32>, tensor<256x500xf32>) outs(%i : tensor<64x500xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [64, 500, 256] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<64x500xf32>
+  return %0 : tensor<64x500xf32>
+}
+
+#rows = affine_map<(m, n, k) -> (m, k)>
+graph.parameter @v : tensor<64x48xf32> {file = "w", offset = 0 : i64}
+/// The number of rows need not be known to pack a weight.
+// WIDE-LABEL: @rows_of_a_run
+func.func @rows_of_a_run(%a: tensor<?x64xf32>, %i: tensor<?x48xf32>) -> tensor<?x48xf32> {
+  // WIDE: graph.weight @v.packed
+  %w = graph.weight @v : tensor<64x48xf32>
+  %0 = kernel.contract ins(%a, %w : tensor<?x64xf32>, tensor<64x48xf32>) outs(%i : tensor<?x48xf32>)
+    maps [#rows, #rhs, #out] parallel 2 sizes [-9223372036854775808, 48, 64] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
