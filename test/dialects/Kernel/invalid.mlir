@@ -134,3 +134,84 @@ func.func @contract_c4_granule(%a: tensor<4x8xi8>, %b: tensor<8x16xi8>, %i: tens
   } -> tensor<4x16xi32>
   return
 }
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c1_maps(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires one map an operand and loops over queries, values, keys and depth}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #key, #value] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+#short = affine_map<(b, i, e, j, d) -> (b, i)>
+func.func @attention_c1_rank(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires maps from all loops to the axes of the operands}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#short, #key, #value, #result] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c2_result(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires a result whose axes are all loops but those over keys and depth}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #key, #value, #result] query 2 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c3_region(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires a region from a score and the extras to a score}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #key, #value, #result] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32, %extra: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c4_key(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires operand 1 not to move with loop 1}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #query, #value, #result] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
