@@ -30,8 +30,8 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0) {
     if (!options.exact)
       pm.addNestedPass<func::FuncOp>(createGraphFormIntegerProductsPass()); // quantized models compute in integers
-    pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass()); // normalizations move into filters
-    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());  // convolutions run with the channels last
+    pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass());         // normalizations move into filters
+    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());          // convolutions run with the channels last
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createGraphFoldWeightsPass()); // what is made of weights alone becomes a weight
     pm.addPass(createCSEPass());              // also of weights that are read twice
@@ -164,7 +164,8 @@ void registerPassesAndPipelines() {
   registerBufferPasses();
   struct Options : PassPipelineOptions<Options> {
     Option<unsigned> optLevel{*this, "opt-level", llvm::cl::desc("0 to 3"), llvm::cl::init(3)};
-    Option<bool> exact{*this, "exact", llvm::cl::desc("no Winograd convolutions, no integer products of floats"), llvm::cl::init(false)};
+    Option<bool> exact{*this, "exact", llvm::cl::desc("no Winograd convolutions, no integer products of floats"),
+                       llvm::cl::init(false)};
   };
   for (const Phase &phase : getPhases())
     PassPipelineRegistration<Options>("phase-" + phase.name.str(),
