@@ -20,7 +20,7 @@ constexpr int64_t kShortRow = 8;
 /// Instructions that cost more than to write a vector and to read it again; or only to read what is written anyway.
 constexpr int64_t kWorthKeeping = 8, kWorthReading = 2;
 /// Instructions of a pass on a vector from which on fewer vectors are taken at a time.
-constexpr int64_t kMuchCode = 20;
+constexpr int64_t kMuchCode = 60;
 /// Bytes of a row on the stack.
 constexpr int64_t kLargestRow = 16 << 10;
 /// What sizes that are known only at run time count as.
