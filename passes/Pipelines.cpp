@@ -58,7 +58,8 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   function.addPass(createLinalgFormContractionsPass()); // chains that are one loop only now, behind a sum
   LinalgFuseRowsPassOptions rows;
   rows.exact = options.exact;
-  function.addPass(createLinalgFuseRowsPass(rows)); // softmax and normalizations, with what is around them
+  function.addPass(createLinalgFuseRowsPass(rows));  // softmax and normalizations, with what is around them
+  function.addPass(createLinalgFormAttentionPass()); // a softmax between two products
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
 }
@@ -106,6 +107,12 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
 
 void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0) {
+    VectorLowerAttentionPassOptions attention;
+    attention.vectorBits = options.target.vectorBits;
+    attention.vectorRegisters = options.target.vectorRegisters;
+    attention.l1Bytes = options.target.l1Bytes;
+    attention.l2Bytes = options.target.l2Bytes;
+    pm.addPass(createVectorLowerAttentionPass(attention)); // attention by blocks of keys, as the next two
     VectorLowerContractionsPassOptions contractions;
     contractions.vectorBits = options.target.vectorBits;
     contractions.l2Bytes = options.target.l2Bytes;

@@ -106,6 +106,38 @@ LogicalResult PackOp::verify() {
   return success();
 }
 
+LogicalResult AttentionOp::verify() {
+  unsigned loops = getNumLoops();
+  if (getMaps().size() != getNumOperands() || loops < 4) // (C1)
+    return emitOpError("requires one map an operand and loops over queries, values, keys and depth");
+  for (auto [operand, map] : llvm::zip(getOperands(), getMaps().getAsValueRange<AffineMapAttr>()))
+    if (map.getNumDims() != loops || map.getNumResults() != cast<ShapedType>(operand.getType()).getRank()) // (C1)
+      return emitOpError("requires maps from all loops to the axes of the operands");
+  if (getMap(getNumOperands() - 1) != getRowMap(loops, loops - 2, getContext()) || getQueryLoop() >= loops - 3) // (C2)
+    return emitOpError("requires a result whose axes are all loops but those over keys and depth");
+  Block &body = getScore().front();
+  bool fits = body.getNumArguments() == 1 + getExtras().size();
+  for (size_t i = 0; fits && i < getExtras().size(); ++i)
+    fits = body.getArgument(1 + i).getType() == getElementTypeOrSelf(getExtras()[i]);
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!fits || !yield || yield.getValues().size() != 1 ||
+      yield.getValues()[0].getType() != body.getArgument(0).getType()) // (C3)
+    return emitOpError("requires a region from a score and the extras to a score");
+  for (unsigned i = 0; i < getNumOperands() - 1; ++i) {
+    SmallVector<unsigned> still{static_cast<unsigned>(getQueryLoop()), getDepthLoop()}; // value
+    if (i == 0)
+      still = {getKeyLoop(), getValueLoop()};
+    else if (i == 1)
+      still = {static_cast<unsigned>(getQueryLoop()), getValueLoop()};
+    else if (i > 2)
+      still = {getValueLoop(), getDepthLoop()};
+    for (unsigned loop : still)
+      if (getMap(i).isFunctionOfDim(loop)) // (C4)
+        return emitOpError("requires operand ") << i << " not to move with loop " << loop;
+  }
+  return success();
+}
+
 namespace mlc::kernel {
 
 RowValues::RowValues(RowsOp op) {
@@ -311,5 +343,31 @@ bufferization::AliasingValueList PackOp::getAliasingValues(OpOperand &operand, c
 
 LogicalResult PackOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &options,
                                 bufferization::BufferizationState &state) {
+  return moveToMemory(*this, rewriter, options, state);
+}
+
+void AttentionOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  addEffects(*this, effects);
+}
+
+LogicalResult AttentionOp::reifyResultShapes(OpBuilder &b, ReifiedRankedShapedTypeDims &shapes) {
+  return shapesOfInits(*this, b, shapes);
+}
+
+bool AttentionOp::bufferizesToMemoryRead(OpOperand &operand, const bufferization::AnalysisState &) {
+  return !isDpsInit(&operand);
+}
+
+bool AttentionOp::bufferizesToMemoryWrite(OpOperand &operand, const bufferization::AnalysisState &) {
+  return isDpsInit(&operand);
+}
+
+bufferization::AliasingValueList AttentionOp::getAliasingValues(OpOperand &operand,
+                                                                const bufferization::AnalysisState &) {
+  return resultOf(*this, operand);
+}
+
+LogicalResult AttentionOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &options,
+                                     bufferization::BufferizationState &state) {
   return moveToMemory(*this, rewriter, options, state);
 }

@@ -189,7 +189,59 @@ def Kernel_ReduceOp : Op<Kernel_Dialect, "reduce", [Pure, HasParent<"RowsOp">, S
   let assemblyFormat = "$kind $value attr-dict `:` type($value)";
 }
 
-def Kernel_YieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["ContractOp", "RowsOp"]>]> {
+def Kernel_AttentionOp : Op<Kernel_Dialect, "attention", [
+    DestinationStyleOpInterface, SingleBlock, RecursiveMemoryEffects, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
+    DeclareOpInterfaceMethods<BufferizableOpInterface, ["bufferize", "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+      "getAliasingValues"]>]> {
+  let summary = "sums values by the softmax of scores";
+  let description = [{
+    Over loops, of which the last two are the keys j and the depth d of a score, and the one before is the axis of values; `query`
+    names the loop over queries, all others are batches (heads, say):
+
+      score(j)  = region(sum over d of query[…, d] * key[…, j, d], extras[…, j]…)
+      init[…]   = sum over j of softmax(score)(j) * value[…, j]
+
+    Scores are never all in memory: `vector-lower-attention` takes blocks of keys, with a running maximum and sum.
+
+    Constraints: (C1) one map an operand, over as many loops as `sizes` has, at least four; (C2) the axes of the result are the
+    loops but for the last two, in order; (C3) the region's arguments are a score and an element of each extra, and it yields a
+    score; (C4) the query does not move with keys and values, the key not with queries and values, the value not with queries
+    and depth, an extra not with values and depth.
+
+    Example:
+    ```mlir
+    %1 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x5xf32>) outs(%i : tensor<2x9x5xf32>)
+      maps [#q, #k, #v, #out] query 1 sizes [2, 9, 5, 7, 4] {
+    ^bb0(%score: f32):
+      %2 = arith.mulf %score, %half : f32
+      kernel.yield %2 : f32
+    } -> tensor<2x9x5xf32>
+    ```
+  }];
+  let arguments = (ins Kernel_Buffer:$query, Kernel_Buffer:$key, Kernel_Buffer:$value, Variadic<Kernel_Buffer>:$extras,
+                       Kernel_Buffer:$init, AffineMapArrayAttr:$maps, I64Attr:$queryLoop, DenseI64ArrayAttr:$sizes);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$score);
+  let assemblyFormat = [{
+    `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
+    (`extras` `(` $extras^ `:` type($extras) `)`)? `outs` `(` $init `:` type($init) `)` `maps` $maps `query` $queryLoop `sizes` $sizes
+    attr-dict-with-keyword $score (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    ::mlir::AffineMap getMap(unsigned operand) {
+      return ::llvm::cast<::mlir::AffineMapAttr>(getMaps()[operand]).getValue();
+    }
+    unsigned getNumLoops() { return getSizes().size(); }
+    unsigned getValueLoop() { return getSizes().size() - 3; }
+    unsigned getKeyLoop() { return getSizes().size() - 2; }
+    unsigned getDepthLoop() { return getSizes().size() - 1; }
+  }];
+  let hasVerifier = 1;
+}
+
+def Kernel_YieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator, ReturnLike, ParentOneOf<["AttentionOp", "ContractOp", "RowsOp"]>]> {
   let summary = "gives the elements that a region computed";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "$values attr-dict `:` type($values)";

@@ -144,11 +144,23 @@ Work describe(mlc::kernel::RowsOp op) {
   return {"rows", llvm::SaturatingMultiply(productOf(op.getSizes()), flops), traffic.total()};
 }
 
+/// Both products; the softmax is a few percent of them.
+Work describe(mlc::kernel::AttentionOp op) {
+  Traffic traffic;
+  traffic.add(op->getOperands());
+  ArrayRef<int64_t> sizes = op.getSizes();
+  uint64_t scores = productOf(sizes.drop_back()), values = sizes[op.getValueLoop()], depth = sizes[op.getDepthLoop()];
+  return {"attention", llvm::SaturatingMultiply<uint64_t>(2 * (values + depth), values ? scores / values : 0),
+          traffic.total()};
+}
+
 /// A kernel is a function around one op.
 Work describe(func::FuncOp kernel) {
   for (Operation &op : kernel.getBody().front()) {
     if (auto contract = dyn_cast<mlc::kernel::ContractOp>(op))
       return describe(contract);
+    if (auto attention = dyn_cast<mlc::kernel::AttentionOp>(op))
+      return describe(attention);
     if (auto rows = dyn_cast<mlc::kernel::RowsOp>(op))
       return describe(rows);
     if (isa<mlc::kernel::PackOp>(op)) {

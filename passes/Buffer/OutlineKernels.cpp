@@ -55,7 +55,7 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
       function.walk([&](Operation *op) {
         auto loops = dyn_cast<linalg::LinalgOp>(op);
         if ((loops && loops.hasPureBufferSemantics() && loops.getNumLoops() > 0) ||
-            isa<mlc::kernel::ContractOp, mlc::kernel::PackOp, mlc::kernel::RowsOp>(op))
+            isa<mlc::kernel::AttentionOp, mlc::kernel::ContractOp, mlc::kernel::PackOp, mlc::kernel::RowsOp>(op))
           ops.push_back(op);
       });
     llvm::StringMap<func::FuncOp> kernels;

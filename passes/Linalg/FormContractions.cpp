@@ -74,6 +74,22 @@ bool startsAtZero(Value init) {
   return fill && (matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) || matchPattern(fill.getInputs()[0], m_Zero()));
 }
 
+/// A tensor of bits as one of bytes, which vectors can be loaded of.
+Value asBytes(OpBuilder &b, Location loc, Value bits) {
+  auto type = cast<RankedTensorType>(bits.getType());
+  if (!type.getElementType().isInteger(1))
+    return bits;
+  Value empty = tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, bits), b.getI8Type());
+  SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  return linalg::GenericOp::create(b, loc, empty.getType(), bits, empty, maps, iterators,
+                                   [](OpBuilder &b, Location loc, ValueRange args) {
+                                     Value byte = arith::ExtUIOp::create(b, loc, args[1].getType(), args[0]);
+                                     linalg::YieldOp::create(b, loc, byte);
+                                   })
+      .getResult(0);
+}
+
 struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormContractions> {
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> ops;
@@ -212,7 +228,8 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     AffineMap written = consumer.getMatchingIndexingMap(consumer.getDpsInitOperand(0));
     if (!read.isIdentity() || !written.isIdentity())
       return nullptr; // an epilogue writes where its sum belongs
-    if (consumer.getDpsInitOperand(0)->get().getDefiningOp<tensor::EmptyOp>() == nullptr)
+    if (consumer.getDpsInitOperand(0)->get().getDefiningOp<tensor::EmptyOp>() == nullptr ||
+        getElementTypeOrSelf(consumer.getResult(0).getType()).isInteger(1)) // vectors of bits would be packed
       return nullptr;
     // The loops of the consumer are the axes of the result.
     SmallVector<AffineExpr> axes(op.getOutMap().getResults());
@@ -220,13 +237,13 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     SmallVector<AffineMap> maps(op.getMaps().getAsValueRange<AffineMapAttr>());
     AffineMap out = maps.pop_back_val();
     SmallVector<Value> extras;
-    SmallVector<unsigned> arguments;                       // of the consumer's body, an extra each
-    SmallVector<std::pair<unsigned, TypedAttr>> constants; // arguments that are one number
+    SmallVector<unsigned> arguments; // of the consumer's body, an extra each
+    SmallVector<std::pair<unsigned, TypedAttr>> constants;
     for (OpOperand *operand : consumer.getDpsInputOperands()) {
       if (operand == &use)
         continue;
-      if (DenseElementsAttr splat; matchPattern(operand->get(), m_Constant(&splat)) && splat.isSplat()) {
-        constants.push_back({operand->getOperandNumber(), splat.getSplatValue<TypedAttr>()});
+      if (SplatElementsAttr splat; matchPattern(operand->get(), m_Constant(&splat))) {
+        constants.emplace_back(operand->getOperandNumber(), splat.getSplatValue<TypedAttr>());
         continue;
       }
       AffineMap map = consumer.getMatchingIndexingMap(operand).replaceDimsAndSymbols(axes, {}, op.getNumLoops(), 0);
@@ -249,19 +266,24 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
 
     OpBuilder b(consumer);
     SmallVector<Value> all(op.getExtras());
-    llvm::append_range(all, extras);
+    for (Value &extra : extras)
+      all.push_back(extra = asBytes(b, consumer.getLoc(), extra));
     ContractOp fused = rebuild(b, op, consumer, all, maps, consumer.getDpsInits()[0]);
     Block *body = &fused.getEpilogue().front();
     Operation *yield = body->getTerminator();
     IRMapping mapping;
     mapping.map(consumer.getBody()->getArgument(use.getOperandNumber()), yield->getOperand(0));
-    for (auto [extra, argument] : llvm::zip(extras, arguments))
-      mapping.map(consumer.getBody()->getArgument(argument),
-                  body->addArgument(getElementTypeOrSelf(extra.getType()), consumer.getLoc()));
     b.setInsertionPoint(yield);
-    for (auto [argument, number] : constants)
+    for (auto [extra, argument] : llvm::zip(extras, arguments)) {
+      Value element = body->addArgument(getElementTypeOrSelf(extra.getType()), consumer.getLoc());
+      BlockArgument inside = consumer.getBody()->getArgument(argument);
+      if (element.getType() != inside.getType())
+        element = arith::TruncIOp::create(b, consumer.getLoc(), inside.getType(), element);
+      mapping.map(inside, element);
+    }
+    for (auto [argument, constant] : constants)
       mapping.map(consumer.getBody()->getArgument(argument),
-                  Value(arith::ConstantOp::create(b, consumer.getLoc(), number)));
+                  Value(arith::ConstantOp::create(b, consumer.getLoc(), constant)));
     yield->setOperand(0, cloneBody(b, consumer, mapping));
     consumer.getResult(0).replaceAllUsesWith(fused.getResult(0));
     consumer.erase();
@@ -286,6 +308,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     for (OpOperand *operand : producer.getDpsInputOperands()) {
       AffineMap map = producer.getMatchingIndexingMap(operand).compose(read);
       if (!isa<RankedTensorType>(operand->get().getType()) ||
+          getElementTypeOrSelf(operand->get().getType()).isInteger(1) ||
           (map.isFunctionOfDim(vector) && !mlc::kernel::movesByOne(map, vector, op.getSizes())))
         return nullptr;
       maps.insert(maps.end() - 1, map);

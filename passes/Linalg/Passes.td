@@ -64,6 +64,20 @@ def LinalgFuseRowsPass : Pass<"linalg-fuse-rows", "::mlir::func::FuncOp"> {
                     Statistic<"numFused", "fused-ops", "ops that became part of one">];
 }
 
+def LinalgFormAttentionPass : Pass<"linalg-form-attention", "::mlir::func::FuncOp"> {
+  let summary = "Makes two products with a softmax in between one op";
+  let description = [{
+    What is done to the scores becomes the region of the op; transpositions of its operands and of its result move into the maps.
+
+    ```
+    %s = kernel.contract ins(%q, %k), %p = kernel.rows ins(%s) { softmax }, %o = kernel.contract ins(%p, %v)
+    ```
+    becomes `kernel.attention ins(%q, %k, %v)`.
+  }];
+  let dependentDialects = ["::mlc::kernel::KernelDialect"];
+  let statistics = [Statistic<"numFormed", "attentions", "attentions formed">];
+}
+
 def LinalgReassociateSumsPass : Pass<"linalg-reassociate-sums", "::mlir::func::FuncOp"> {
   let summary = "Lets sums along the innermost loop be split into lanes";
   let description = [{

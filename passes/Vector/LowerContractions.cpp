@@ -68,9 +68,9 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
   static Index sizeOf(OpBuilder &b, ContractOp op, unsigned loop, ValueRange operands) {
     if (!ShapedType::isDynamic(op.getSizes()[loop]))
       return op.getSizes()[loop];
-    for (auto [operand, map] : llvm::zip(operands, op.getMaps().getAsValueRange<AffineMapAttr>()))
+    for (auto [i, operand, map] : llvm::enumerate(operands, op.getMaps().getAsValueRange<AffineMapAttr>()))
       for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-        if (expr == b.getAffineDimExpr(loop))
+        if (expr == b.getAffineDimExpr(loop) && !(i == 1 && op.getPacked()))
           return Value(memref::DimOp::create(b, op.getLoc(), operand, axis));
     llvm_unreachable("every loop is an axis of some operand");
   }

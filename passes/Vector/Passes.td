@@ -82,6 +82,28 @@ def VectorLowerTranspositionsPass : Pass<"vector-lower-transpositions", "::mlir:
                     Statistic<"numParallel", "parallel-transpositions", "those that run on several threads">];
 }
 
+def VectorLowerAttentionPass : Pass<"vector-lower-attention", "::mlir::ModuleOp"> {
+  let summary = "Cuts attention into products and rows of blocks";
+  let description = [{
+    Loops over blocks of queries and of keys; keys and values of a block are laid out as panels, then the scores of a few
+    queries are a contraction, their softmax so far a kernel over rows, and the result another contraction. Steps of which a mask
+    leaves everything out are skipped. Blocks of queries of each batch are the tasks of a parallel loop.
+
+    ```
+    kernel.attention ins(%q, %k, %v : memref…) …
+    ```
+    becomes loops around `kernel.contract … packed`, `kernel.rows …`, `kernel.contract … packed`.
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
+                 Option<"vectorRegisters", "vector-registers", "unsigned", "32", "number of vector registers">,
+                 Option<"l1Bytes", "l1-bytes", "uint64_t", "32768", "size of the first data cache">,
+                 Option<"l2Bytes", "l2-bytes", "uint64_t", "1048576", "size of the second cache">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+  let statistics = [Statistic<"numLowered", "attentions", "attentions written out">,
+                    Statistic<"numParallel", "parallel-attentions", "attentions that run on several threads">];
+}
+
 def VectorLowerRowsPass : Pass<"vector-lower-rows", "::mlir::ModuleOp"> {
   let summary = "Writes out kernels over rows as loops over vectors";
   let description = [{

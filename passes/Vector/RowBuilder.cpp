@@ -20,7 +20,7 @@ constexpr int64_t kShortRow = 8;
 /// Instructions that cost more than to write a vector and to read it again; or only to read what is written anyway.
 constexpr int64_t kWorthKeeping = 8, kWorthReading = 2;
 /// Instructions of a pass on a vector from which on fewer vectors are taken at a time.
-constexpr int64_t kMuchCode = 20;
+constexpr int64_t kMuchCode = 60;
 /// Bytes of a row on the stack.
 constexpr int64_t kLargestRow = 16 << 10;
 /// What sizes that are known only at run time count as.
@@ -432,33 +432,12 @@ void RowBuilder::buildVectors(const Place &place, MutableArrayRef<Value> sums) {
   if (columns.isConstant()) {
     int64_t rest = columns.constant() - whole.constant();
     if (rest)
-      build(whole, llvm::divideCeil(rest, lanes), maskOf(rest), sums);
+      build(whole, llvm::divideCeil(rest, lanes), maskOfLast(rest), sums);
     return;
   }
   Index last = a.mul(a.floorDiv(columns, lanes), lanes);
   iterate(whole, last, lanes, sums, [&](Index at, MutableArrayRef<Value> sums) { build(at, 1, Value(), sums); });
-  build(last, 1, maskOf(a.sub(columns, last)), sums);
-}
-
-/// The mask of the last of the vectors that `left` columns take; null where it is whole.
-Value RowBuilder::maskOf(Index left) {
-  OpBuilder &b = a.b;
-  if (left.isConstant()) {
-    int64_t last = left.constant() % lanes;
-    if (last == 0)
-      return nullptr;
-    SmallVector<bool> flags;
-    for (int64_t lane = 0; lane < lanes; ++lane)
-      flags.push_back(lane < last);
-    return arith::ConstantOp::create(b, a.loc, DenseElementsAttr::get(vectorOf(b.getI1Type()), flags));
-  }
-  SmallVector<Attribute> numbers;
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    numbers.push_back(b.getI32IntegerAttr(lane));
-  auto type = vectorOf(b.getI32Type());
-  Value iota = arith::ConstantOp::create(b, a.loc, DenseElementsAttr::get(type, numbers));
-  Value limit = arith::IndexCastOp::create(b, a.loc, b.getI32Type(), a.value(left));
-  return arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::slt, iota, broadcast(limit));
+  build(last, 1, buildMask(a, a.sub(columns, last), lanes), sums);
 }
 
 /// The reductions of the pass: partial sums together, then halves of a vector as long as there are two.
@@ -512,7 +491,7 @@ void RowBuilder::build(Index row) {
   if (isShort) {
     int64_t columns = loops[columnLoops.back()].size.constant();
     all.vectors = llvm::divideCeil(columns, lanes);
-    all.mask = maskOf(columns);
+    all.mask = maskOfLast(columns);
   }
   for (pass = 0; pass <= lastPass; ++pass) {
     // What the row as a whole has by now.

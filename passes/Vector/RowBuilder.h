@@ -54,7 +54,8 @@ private:
   void buildVectors(const Place &place, llvm::MutableArrayRef<mlir::Value> sums);
   void iterate(Index begin, Index end, int64_t step, llvm::MutableArrayRef<mlir::Value> sums,
                llvm::function_ref<void(Index, llvm::MutableArrayRef<mlir::Value>)> body);
-  mlir::Value maskOf(Index left);
+  /// The mask of the last of the vectors that `columns` take.
+  mlir::Value maskOfLast(int64_t columns) { return buildMask(a, (columns - 1) % lanes + 1, lanes); }
   void finishReductions(llvm::ArrayRef<mlir::Value> sums);
 
   Place advance(Place place, unsigned loop, Index count);

@@ -106,6 +106,24 @@ void Arithmetic::ifLess(Index lhs, Index rhs, llvm::function_ref<void()> body) {
 
 void Arithmetic::ifNotLess(Index lhs, Index rhs, llvm::function_ref<void()> body) { ifLess(sub(rhs, 1), lhs, body); }
 
+Value buildMask(Arithmetic &a, Index left, int64_t lanes) {
+  OpBuilder &b = a.b;
+  auto bits = VectorType::get(lanes, b.getI1Type()), type = VectorType::get(lanes, b.getI32Type());
+  if (left.isConstant()) {
+    if (left.constant() >= lanes)
+      return nullptr;
+    SmallVector<bool> flags;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      flags.push_back(lane < left.constant());
+    return arith::ConstantOp::create(b, a.loc, DenseElementsAttr::get(bits, flags));
+  }
+  auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, static_cast<int32_t>(lanes)));
+  Value iota = arith::ConstantOp::create(b, a.loc, DenseElementsAttr::get(type, ArrayRef(numbers)));
+  Value limit = arith::IndexCastOp::create(b, a.loc, b.getI32Type(), a.value(left));
+  limit = vector::BroadcastOp::create(b, a.loc, type, limit);
+  return arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::slt, iota, limit);
+}
+
 Flat flatten(Arithmetic &a, Value memref) {
   auto type = cast<MemRefType>(memref.getType());
   OpBuilder &b = a.b;

@@ -55,6 +55,9 @@ public:
   void ifNotLess(Index lhs, Index rhs, llvm::function_ref<void()> body);
 };
 
+/// The mask of the first `left` lanes of a vector; null where a constant says that it is whole.
+mlir::Value buildMask(Arithmetic &arithmetic, Index left, int64_t lanes);
+
 /// The memory of an operand as one dimension: `buffer[offset + strides…]`.
 struct Flat {
   mlir::Value buffer;

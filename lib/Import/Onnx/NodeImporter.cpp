@@ -390,6 +390,7 @@ const Registry &Registry::get() {
     registerContractions(all);
     registerEinsum(all);
     registerWindows(all);
+    registerAttention(all);
     registerNormalizations(all);
     registerQuantization(all);
     registerReductions(all);

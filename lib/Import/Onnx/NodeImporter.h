@@ -189,6 +189,7 @@ private:
 // The families, one file each.
 void registerElementwise(Registry &);
 void registerActivations(Registry &);
+void registerAttention(Registry &);
 void registerConstants(Registry &);
 void registerControl(Registry &);
 void registerMovement(Registry &);

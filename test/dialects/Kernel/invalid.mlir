@@ -152,3 +152,84 @@ func.func @pack_c2_panels(%b: memref<9x20xi8>, %p: memref<2x2x16x4xi8>) {
   kernel.pack ins(%b : memref<9x20xi8>) outs(%p : memref<2x2x16x4xi8>) map #rhs sizes [8, 20, 9] outer [] vector 1 inner [] granules 2
   return
 }
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c1_maps(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires one map an operand and loops over queries, values, keys and depth}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #key, #value] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+#short = affine_map<(b, i, e, j, d) -> (b, i)>
+func.func @attention_c1_rank(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires maps from all loops to the axes of the operands}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#short, #key, #value, #result] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c2_result(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires a result whose axes are all loops but those over keys and depth}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #key, #value, #result] query 2 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c3_region(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires a region from a score and the extras to a score}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #key, #value, #result] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32, %extra: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}
+
+// -----
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+func.func @attention_c4_key(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x4xf32>, %i: tensor<2x9x4xf32>) {
+  // expected-error @+1 {{requires operand 1 not to move with loop 1}}
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x4xf32>)
+    outs(%i : tensor<2x9x4xf32>) maps [#query, #query, #value, #result] query 1 sizes [2, 9, 4, 7, 4] {
+  ^bb0(%score: f32):
+    kernel.yield %score : f32
+  } -> tensor<2x9x4xf32>
+  return
+}

@@ -57,3 +57,22 @@ func.func @pack(%b: tensor<9x20xi8>, %i: tensor<2x3x16x4xi8>) -> tensor<2x3x16x4
   %0 = kernel.pack ins(%b : tensor<9x20xi8>) outs(%i : tensor<2x3x16x4xi8>) map #rhs sizes [8, 20, 9] outer [] vector 1 inner [] granules 2 -> tensor<2x3x16x4xi8>
   return %0 : tensor<2x3x16x4xi8>
 }
+
+#query = affine_map<(b, i, e, j, d) -> (b, i, d)>
+#key = affine_map<(b, i, e, j, d) -> (b, j, d)>
+#value = affine_map<(b, i, e, j, d) -> (b, j, e)>
+#mask = affine_map<(b, i, e, j, d) -> (i, j)>
+#result = affine_map<(b, i, e, j, d) -> (b, i, e)>
+
+// CHECK-LABEL: @attention
+func.func @attention(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: tensor<2x7x5xf32>, %m: tensor<9x7xf32>, %i: tensor<2x9x5xf32>) -> tensor<2x9x5xf32> {
+  // CHECK: kernel.attention ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x5xf32>) extras(%{{.*}} : tensor<9x7xf32>)
+  // CHECK-SAME: query 1 sizes [2, 9, 5, 7, 4]
+  %0 = kernel.attention ins(%q, %k, %v : tensor<2x9x4xf32>, tensor<2x7x4xf32>, tensor<2x7x5xf32>) extras(%m : tensor<9x7xf32>)
+    outs(%i : tensor<2x9x5xf32>) maps [#query, #key, #value, #mask, #result] query 1 sizes [2, 9, 5, 7, 4] {
+  ^bb0(%score: f32, %mask: f32):
+    %1 = arith.addf %score, %mask : f32
+    kernel.yield %1 : f32
+  } -> tensor<2x9x5xf32>
+  return %0 : tensor<2x9x5xf32>
+}

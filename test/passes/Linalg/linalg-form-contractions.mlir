@@ -208,3 +208,38 @@ func.func @number(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>) -> tensor<8x32xf3
   } -> tensor<8x32xf32>
   return %1 : tensor<8x32xf32>
 }
+
+/// A mask of bits comes in as bytes; a result of bits stays outside.
+// CHECK-LABEL: @bits
+func.func @bits(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>, %m: tensor<8x32xi1>) -> tensor<8x32xi1> {
+  // CHECK: %[[M:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<8x32xi1>) outs(%{{.*}} : tensor<8x32xi8>)
+  // CHECK: kernel.contract {{.*}} extras(%[[M]] : tensor<8x32xi8>)
+  // CHECK: arith.trunci {{.*}} i8 to i1
+  // CHECK: arith.select
+  // CHECK: linalg.generic
+  // CHECK: arith.cmpf
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x32xf32>
+  %bits = tensor.empty() : tensor<8x32xi1>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xf32>, tensor<16x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<8x32xf32>
+  %1 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%m, %0 : tensor<8x32xi1>, tensor<8x32xf32>) outs(%e : tensor<8x32xf32>) {
+  ^bb0(%c: i1, %s: f32, %o: f32):
+    %2 = arith.select %c, %s, %zero : f32
+    linalg.yield %2 : f32
+  } -> tensor<8x32xf32>
+  %3 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%1 : tensor<8x32xf32>) outs(%bits : tensor<8x32xi1>) {
+  ^bb0(%s: f32, %o: i1):
+    %2 = arith.cmpf ogt, %s, %zero : f32
+    linalg.yield %2 : i1
+  } -> tensor<8x32xi1>
+  return %3 : tensor<8x32xi1>
+}
