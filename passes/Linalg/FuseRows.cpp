@@ -467,14 +467,16 @@ private:
   SmallVector<linalg::GenericOp> order;
 };
 
-/// x / y -> x * (1 / y) where y is one number a row.
+/// x / y -> x * (1 / y) where y is one number a row, but for quotients that are rounded, where half a unit in the last
+/// place decides between two integers.
 void divideOnce(RowsOp op) {
   mlc::kernel::RowValues values(op);
   DenseMap<Value, Value> reciprocals;
   SmallVector<arith::DivFOp> divisions(op.getBody().front().getOps<arith::DivFOp>());
   for (arith::DivFOp division : divisions) {
     Value divisor = division.getRhs();
-    if (values.isOfRow(division.getLhs()) || !values.isOfRow(divisor))
+    bool isRounded = llvm::any_of(division->getUsers(), llvm::IsaPred<math::RoundEvenOp>);
+    if (isRounded || values.isOfRow(division.getLhs()) || !values.isOfRow(divisor))
       continue;
     Value &reciprocal = reciprocals[divisor];
     OpBuilder b(division);

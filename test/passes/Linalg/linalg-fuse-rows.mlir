@@ -200,3 +200,35 @@ func.func @no_fuse_cycle(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
   } -> tensor<4x64xf32>
   return %y : tensor<4x64xf32>
 }
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+
+/// A quotient that is rounded, as quantization does it, stays a division.
+// CHECK-LABEL: @rounded
+func.func @rounded(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  // CHECK: kernel.rows
+  // CHECK: %[[SUM:.*]] = kernel.reduce <add>
+  // CHECK: %[[Q:.*]] = arith.divf %{{.*}}, %[[SUM]]
+  // CHECK: math.roundeven %[[Q]]
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x64xf32>
+  %r = tensor.empty() : tensor<4xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%r : tensor<4xf32>) -> tensor<4xf32>
+  %sum = linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]}
+    ins(%x : tensor<4x64xf32>) outs(%z : tensor<4xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %0 = arith.addf %acc, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#all, #row, #all], iterator_types = ["parallel", "parallel"]}
+    ins(%x, %sum : tensor<4x64xf32>, tensor<4xf32>) outs(%e : tensor<4x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    %1 = math.roundeven %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<4x64xf32>
+  return %y : tensor<4x64xf32>
+}
