@@ -305,7 +305,8 @@ struct AssignLayout final : mlc::impl::GraphAssignLayoutPassBase<AssignLayout> {
       numAssigned += assigned;
     }
     for (Operation *op : channelsFirst)
-      numGathered += gatherPixels(cast<ConvOp>(op));
+      if (auto conv = cast<ConvOp>(op); !isDepthwiseAlongLines(conv))
+        numGathered += gatherPixels(conv);
     if (ops.empty())
       return;
     RewritePatternSet sink(&getContext());

@@ -91,6 +91,24 @@ def GraphAssignLayoutPass : Pass<"graph-assign-layout", "::mlir::func::FuncOp"> 
                     Statistic<"numGathered", "gathered", "channels-first convolutions whose pixels are gathered first">];
 }
 
+def GraphLowerDepthwisePass : Pass<"graph-lower-depthwise", "::mlir::func::FuncOp"> {
+  let summary = "Turns depthwise convolutions with the channels first into contractions";
+  let description = [{
+    Of images of static size, in f32 or f64, with strides of 1 or 2 along the lines. The contraction is `bounded`: it reads the
+    input where it is, and what lies outside counts as zero.
+
+    ```
+    %1 = graph.conv %0, %w {groups = 8 : i64 …} : (tensor<1x8x14x14xf32>, tensor<8x1x3x3xf32>) -> tensor<1x8x14x14xf32>
+    ```
+    becomes
+    ```
+    %1 = kernel.contract ins(%0, %w …) outs(%empty …) maps [(n, c, y, x, i, j) -> (n, c, y + i - 1, x + j - 1), …] parallel 4 … bounded
+    ```
+  }];
+  let dependentDialects = ["::mlc::kernel::KernelDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numLowered", "depthwise", "convolutions that became contractions">];
+}
+
 def GraphChooseWinogradPass : Pass<"graph-choose-winograd", "::mlir::ModuleOp"> {
   let summary = "Computes 3×3 convolutions by tiles, with fewer products, where that pays";
   let description = [{
