@@ -84,10 +84,12 @@ def GraphAssignLayoutPass : Pass<"graph-assign-layout", "::mlir::func::FuncOp"> 
     ```
 
     A region that holds only convolutions of single pixels is left with its channels first where the transpositions at its
-    border cost more; strides of such a convolution become a slice before it.
+    border cost more; strides of such a convolution become a slice before it. Where an image of few channels is padded, that is
+    done before the transposition, which then is no copy but strides.
   }];
   let dependentDialects = ["::mlc::graph::GraphDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [Statistic<"numAssigned", "channels-last", "ops that run with the channels last">,
+                    Statistic<"numPadded", "padded-first", "convolutions of few channels whose padding is a copy of lines">,
                     Statistic<"numGathered", "gathered", "channels-first convolutions whose pixels are gathered first">];
 }
 
