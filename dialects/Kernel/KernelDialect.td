@@ -52,6 +52,8 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
     that loop, 0 behind its end. `lhs_flipped` says that the highest bit of lhs is flipped before it is multiplied, so that it
     changes between signed and unsigned; the attributes say what it is in memory, and the epilogue undoes the offset.
 
+    With `bounded` lhs may be indexed outside of its axes, where it counts as zero: what the padding of a convolution reads.
+
     Constraints: (C1) one map an operand, over as many loops as `sizes` has; (C2) the axes of the result are the
     parallel loops in order; (C3) the region's arguments are the sum and an element of each extra, and it yields an element of
     the result; (C4) `granule` is 1, or rhs is packed.
@@ -70,12 +72,13 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
                        AffineMapArrayAttr:$maps, I64Attr:$parallel, DenseI64ArrayAttr:$sizes,
                        OptionalAttr<DenseI64ArrayAttr>:$tile, UnitAttr:$packed,
                        DefaultValuedAttr<I64Attr, "1">:$granule, UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned,
-                       UnitAttr:$lhs_flipped);
+                       UnitAttr:$lhs_flipped, UnitAttr:$bounded);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)` (`extras` `(` $extras^ `:` type($extras) `)`)?
     `outs` `(` $init `:` type($init) `)` `maps` $maps `parallel` $parallel `sizes` $sizes (`tile` $tile^)? (`packed` $packed^)?
+    (`bounded` $bounded^)?
     attr-dict-with-keyword $epilogue (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{

@@ -75,6 +75,37 @@ bool gatherPixels(ConvOp op) {
   return true;
 }
 
+/// The most channels of an image for which it is not worth to be transposed.
+constexpr int64_t kFewChannels = 4;
+
+/// conv(transpose(x, channels last); pads) -> conv(transpose(pad(x), channels last)) where x has few channels: pads of
+/// whole lines are copies, and the sum of products takes the transposition as strides of its scalars.
+bool padFirst(ConvOp op) {
+  auto moved = op.getInput().getDefiningOp<TransposeOp>();
+  auto isZero = [](int64_t pad) { return pad == 0; };
+  auto isNegative = [](int64_t pad) { return pad < 0; };
+  if (!op.getChannelsLast() || op.getGroups() != 1 || !moved || !moved->hasOneUse() ||
+      moved.getPermutation() != ArrayRef(channelsLast(rankOf(moved))) || llvm::all_of(op.getPads(), isZero) ||
+      llvm::any_of(op.getPads(), isNegative))
+    return false;
+  auto type = cast<RankedTensorType>(moved.getInput().getType());
+  if (!type.hasStaticShape() || type.getDimSize(1) > kFewChannels)
+    return false;
+  OpBuilder b(op);
+  int64_t rank = type.getRank(), spatial = rank - 2;
+  SmallVector<OpFoldResult> low(rank, b.getIndexAttr(0)), high(low);
+  for (int64_t axis = 0; axis < spatial; ++axis) {
+    low[2 + axis] = b.getIndexAttr(op.getPads()[axis]);
+    high[2 + axis] = b.getIndexAttr(op.getPads()[spatial + axis]);
+  }
+  Value zero = buildScalarConstant(b, op.getLoc(), type.getElementType(), 0);
+  Value padded = PadOp::create(b, op.getLoc(), PadMode::constant, moved.getInput(), zero, low, high);
+  op.getInputMutable().assign(TransposeOp::create(b, moved.getLoc(), padded, moved.getPermutation()));
+  op.setPads(SmallVector<int64_t>(2 * spatial, 0));
+  moved.erase();
+  return true;
+}
+
 /// An op that is the same in every layout, with its operands before the transposition `permutation` of rank `rank`;
 /// fails where one has to be moved at run time. A missing leading axis has one element.
 LogicalResult undo(RewriterBase &b, Location loc, OperandRange operands, ArrayRef<int64_t> permutation,
@@ -305,7 +336,8 @@ struct AssignLayout final : mlc::impl::GraphAssignLayoutPassBase<AssignLayout> {
       numAssigned += assigned;
     }
     for (Operation *op : channelsFirst)
-      numGathered += gatherPixels(cast<ConvOp>(op));
+      if (auto conv = cast<ConvOp>(op); !isDepthwiseAlongLines(conv))
+        numGathered += gatherPixels(conv);
     if (ops.empty())
       return;
     RewritePatternSet sink(&getContext());
@@ -314,6 +346,7 @@ struct AssignLayout final : mlc::impl::GraphAssignLayoutPassBase<AssignLayout> {
     TransposeOp::getCanonicalizationPatterns(sink, &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(sink))))
       return signalPassFailure();
+    getOperation().walk([&](ConvOp op) { numPadded += padFirst(op); });
     RewritePatternSet reshape(&getContext());
     reshape.add<ReshapeInstead, ComposeReshapes>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(reshape))))

@@ -6,6 +6,7 @@
 //
 //   1×1         a product of the filter with all pixels; lanes behind the last pixel are lost, and with strides the
 //               pixels are gathered first
+//   depthwise   vectors lie along the lines of the image; lanes behind the end of every line are lost
 //   any other   has no good loops for it, nor have pools: the region runs with the channels last
 //   of bytes    or bf16, the same: dot products take channels that lie side by side
 //
@@ -28,6 +29,8 @@ namespace {
 /// in a nanosecond.
 constexpr double kTransposition = 12;
 constexpr int64_t kLanes = 16;
+/// Taps of the largest window that is unrolled.
+constexpr int64_t kLargestWindow = 64;
 
 /// Whether transpositions sink through `op`, or `op` is what they are for.
 bool isPartOfRegion(Operation *op) {
@@ -47,6 +50,18 @@ bool isPointwise(ConvOp op) {
   return llvm::all_of(filter.drop_front(2), isOne) && llvm::all_of(op.getPads(), isZero);
 }
 
+/// Whether `op` has a window of its own in each channel, of static sizes.
+bool isDepthwiseOfImages(ConvOp op) {
+  auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType()),
+       filter = cast<RankedTensorType>(op.getFilter().getType());
+  auto isNegative = [](int64_t pad) { return pad < 0; };
+  Type element = input.getElementType();
+  return input.getRank() == 4 && (element.isF32() || element.isF64()) && input.hasStaticShape() &&
+         result.hasStaticShape() && filter.hasStaticShape() && op.getGroups() > 1 &&
+         filter.getDimSize(0) == static_cast<int64_t>(op.getGroups()) && filter.getDimSize(1) == 1 &&
+         filter.getDimSize(2) * filter.getDimSize(3) <= kLargestWindow && llvm::none_of(op.getPads(), isNegative);
+}
+
 /// What `op` loses, in multiply-adds, when its channels are first; nothing where it should not.
 std::optional<double> lossChannelsFirst(Operation *op) {
   auto conv = dyn_cast<ConvOp>(op);
@@ -60,6 +75,12 @@ std::optional<double> lossChannelsFirst(Operation *op) {
   Type element = input.getElementType();
   if (element.isBF16() || (isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8))
     return std::nullopt;
+  if (isDepthwiseAlongLines(conv)) {
+    double products = elementsOf(conv.getResult());
+    for (int64_t size : filter.getShape().drop_front(2))
+      products *= static_cast<double>(size);
+    return products * (fill(result.getShape().back()) - fill(result.getDimSize(1)));
+  }
   if (conv.getGroups() != 1 || !input.hasStaticShape() || !filter.hasStaticShape() || !result.hasStaticShape() ||
       !isPointwise(conv))
     return std::nullopt;
@@ -74,21 +95,24 @@ std::optional<double> lossChannelsFirst(Operation *op) {
   return loss;
 }
 
-/// The values that enter or leave `region` and cost something to transpose.
+/// The elements of the values that enter or leave `region` and have to be transposed there. One that is transposed
+/// already, the other way round, counts against: that transposition would vanish.
 double transposedElements(const llvm::SetVector<Operation *> &region) {
-  llvm::SmallPtrSet<Value, 8> border;
+  double elements = 0;
+  llvm::SmallPtrSet<Value, 8> seen;
+  auto count = [&](Value value, bool isTransposed) {
+    if (seen.insert(value).second && cast<RankedTensorType>(value.getType()).hasStaticShape())
+      elements += isTransposed ? -elementsOf(value) : elementsOf(value);
+  };
   for (Operation *op : region) {
     for (Value operand : op->getOperands())
       if (isa<RankedTensorType>(operand.getType()) && !region.contains(operand.getDefiningOp()) &&
           !isFreeToTranspose(operand))
-        border.insert(operand);
+        count(operand, isa_and_present<TransposeOp>(operand.getDefiningOp()));
     for (Operation *user : op->getUsers())
       if (!region.contains(user) && !isFreeToTranspose(op->getResult(0)))
-        border.insert(op->getResult(0));
+        count(op->getResult(0), isa<TransposeOp>(user));
   }
-  double elements = 0;
-  for (Value value : border)
-    elements += cast<RankedTensorType>(value.getType()).hasStaticShape() ? elementsOf(value) : 0;
   return elements;
 }
 
@@ -109,6 +133,12 @@ bool isFreeToTranspose(Value value, unsigned depth) {
                   operand.getDefiningOp();
          });
 }
+
+bool isDepthwiseAlongLines(ConvOp op) {
+  return isDepthwiseOfImages(op) && cast<RankedTensorType>(op.getType()).getDimSize(3) > 1 && op.getStrides()[1] <= 2;
+}
+
+bool isDepthwiseAlongChannels(ConvOp op) { return isDepthwiseOfImages(op) && op.getFilter().getDefiningOp<WeightOp>(); }
 
 llvm::DenseSet<Operation *> chooseChannelsFirst(func::FuncOp function) {
   llvm::EquivalenceClasses<Operation *> classes;

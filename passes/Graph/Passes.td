@@ -84,11 +84,31 @@ def GraphAssignLayoutPass : Pass<"graph-assign-layout", "::mlir::func::FuncOp"> 
     ```
 
     A region that holds only convolutions of single pixels is left with its channels first where the transpositions at its
-    border cost more; strides of such a convolution become a slice before it.
+    border cost more; strides of such a convolution become a slice before it. Where an image of few channels is padded, that is
+    done before the transposition, which then is no copy but strides.
   }];
   let dependentDialects = ["::mlc::graph::GraphDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [Statistic<"numAssigned", "channels-last", "ops that run with the channels last">,
+                    Statistic<"numPadded", "padded-first", "convolutions of few channels whose padding is a copy of lines">,
                     Statistic<"numGathered", "gathered", "channels-first convolutions whose pixels are gathered first">];
+}
+
+def GraphLowerDepthwisePass : Pass<"graph-lower-depthwise", "::mlir::func::FuncOp"> {
+  let summary = "Turns depthwise convolutions with the channels first into contractions";
+  let description = [{
+    Of images of static size, in f32 or f64, with strides of 1 or 2 along the lines. The contraction is `bounded`: it reads the
+    input where it is, and what lies outside counts as zero.
+
+    ```
+    %1 = graph.conv %0, %w {groups = 8 : i64 …} : (tensor<1x8x14x14xf32>, tensor<8x1x3x3xf32>) -> tensor<1x8x14x14xf32>
+    ```
+    becomes
+    ```
+    %1 = kernel.contract ins(%0, %w …) outs(%empty …) maps [(n, c, y, x, i, j) -> (n, c, y + i - 1, x + j - 1), …] parallel 4 … bounded
+    ```
+  }];
+  let dependentDialects = ["::mlc::kernel::KernelDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numLowered", "depthwise", "convolutions that became contractions">];
 }
 
 def GraphChooseWinogradPass : Pass<"graph-choose-winograd", "::mlir::ModuleOp"> {

@@ -170,7 +170,8 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     auto contract = ContractOp::create(b, op.getLoc(), TypeRange{type}, lhs, rhs, ValueRange{}, fill,
                                        b.getAffineMapArrayAttr({lhsMap, rhsMap, maps[2]}), parallel, sizes,
                                        /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1,
-                                       factors.first.isUnsigned, factors.second.isUnsigned, /*lhs_flipped=*/false);
+                                       factors.first.isUnsigned, factors.second.isUnsigned, /*lhs_flipped=*/false,
+                                       /*bounded=*/false);
     Block *body = b.createBlock(&contract.getEpilogue());
     Value sum = body->addArgument(type.getElementType(), op.getLoc());
     mlc::kernel::YieldOp::create(b, op.getLoc(), sum);
@@ -343,7 +344,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
                                     TypeRange{init.getType()}, op.getLhs(), op.getRhs(), extras, init,
                                     b.getAffineMapArrayAttr(maps), op.getParallel(), op.getSizes(),
                                     /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1, op.getLhsUnsigned(),
-                                    op.getRhsUnsigned(), /*lhs_flipped=*/false);
+                                    op.getRhsUnsigned(), /*lhs_flipped=*/false, op.getBounded());
     fused.getEpilogue().takeBody(op.getEpilogue());
     return fused;
   }

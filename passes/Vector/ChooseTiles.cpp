@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
+#include "passes/Vector/Depthwise.h"
 #include "passes/Vector/DotProducts.h"
 #include "passes/Vector/Panels.h"
 #include "passes/Vector/Passes.h"
@@ -38,6 +39,10 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     SmallVector<ContractOp> ops;
     getOperation().walk([&](ContractOp op) { ops.push_back(op); });
     for (ContractOp op : ops) {
+      if (op.getBounded()) {
+        chooseWindow(op);
+        continue;
+      }
       bool contiguous = mlc::kernel::movesByOne(op.getRhsMap(), mlc::kernel::getVectorLoop(op), op.getSizes());
       bool isStatic = llvm::none_of(op.getSizes(), ShapedType::isDynamic);
       bool weight = isWeight(op.getRhs()) && hasStaticColumns(op);
@@ -51,6 +56,14 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       if (packs)
         pack(op, mlc::Panels(op, tile.vectors * lanesOf(op), granule));
     }
+  }
+
+  /// A depthwise window: taps along the lanes are packed, others broadcast as they are.
+  void chooseWindow(ContractOp op) {
+    mlc::Tile tile{mlc::chooseDepthwiseTile(op, vectorRegisters), 1};
+    op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
+    if (op.getRhsMap().isFunctionOfDim(mlc::kernel::getVectorLoop(op)))
+      pack(op, tile, /*granule=*/1);
   }
 
   static bool isWeight(Value value) { return value.getDefiningOp<mlc::graph::WeightOp>() != nullptr; }

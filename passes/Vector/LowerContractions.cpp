@@ -12,12 +12,11 @@
 // computed in the order of the reductions, whatever the tasks are, so results do not depend on threads.
 //
 //===----------------------------------------------------------------------------------------------------------===//
+#include "passes/Vector/Depthwise.h"
 #include "passes/Vector/Passes.h"
 #include "passes/Vector/RegisterTile.h"
 #include "passes/Vector/Strided.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/SymbolTable.h"
+#include "passes/Vector/Tasks.h"
 
 namespace mlc {
 #define GEN_PASS_DEF_VECTORLOWERCONTRACTIONSPASS
@@ -48,18 +47,16 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SymbolTable symbols(module);
-    llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
-    for (auto function : module.getOps<func::FuncOp>())
-      function.walk([&](func::CallOp call) {
-        if (auto kernel = symbols.lookup<func::FuncOp>(call.getCallee()))
-          calls[kernel].push_back(call);
-      });
+    auto calls = callsOf(module);
     SmallVector<ContractOp> ops;
     module.walk([&](ContractOp op) { ops.push_back(op); });
     for (ContractOp op : ops) {
       auto kernel = op->getParentOfType<func::FuncOp>();
-      lower(op, kernel.isPrivate() ? kernel : nullptr, calls.lookup(kernel));
+      Kernel around{kernel, calls.lookup(kernel)};
+      if (op.getBounded())
+        numParallel += lowerDepthwise(op, around, vectorBits, static_cast<int64_t>(l2Bytes));
+      else
+        lower(op, around);
       ++numLowered;
     }
   }
@@ -206,7 +203,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     return counts;
   }
 
-  void lower(ContractOp op, func::FuncOp kernel, ArrayRef<func::CallOp> calls) {
+  void lower(ContractOp op, const Kernel &kernel) {
     OpBuilder b(op);
     Arithmetic a(b, op.getLoc());
     int64_t rows = op.getTile()->front(), vectors = op.getTile()->back(), width = vectors * lanesOf(op);
@@ -218,31 +215,14 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     Counts counts = count(a, nest, blocks, rows, width);
     Index begin = 0, end = counts.tasks;
     // Tasks become ranges of the kernel's callers, which know the sizes by their own operands.
-    bool parallel =
-        blocks.parallel && kernel && llvm::all_of(op.getOperands(), [](Value v) { return isa<BlockArgument>(v); });
-    if (parallel) {
-      auto index = b.getIndexType();
-      unsigned first = kernel.getNumArguments();
-      (void)kernel.insertArguments({first, first}, {index, index}, {DictionaryAttr(), DictionaryAttr()},
-                                   {kernel.getLoc(), kernel.getLoc()});
-      begin = Value(kernel.getArgument(first));
-      end = Value(kernel.getArgument(first + 1));
-      for (func::CallOp call : calls) {
-        OpBuilder caller(call);
-        Arithmetic outside(caller, call.getLoc());
-        SmallVector<Value> operands;
-        for (Value operand : op.getOperands())
-          operands.push_back(call.getOperand(cast<BlockArgument>(operand).getArgNumber()));
+    if (blocks.parallel && canRunAsTasks(op, kernel)) {
+      std::tie(begin, end) = runAsTasks(op, kernel, blocks.grain, [&](Arithmetic &outside, ValueRange operands) {
         Nest same = buildNest(outside, op, operands);
         same.join();
         same.takeLines(rows);
         same.nestOuter(kMostTasks);
-        Value tasks = outside.value(count(outside, same, blocks, rows, width).tasks);
-        Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
-        mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
-                                       call.getOperands(), tasks, static_cast<uint64_t>(blocks.grain));
-        call.erase();
-      }
+        return count(outside, same, blocks, rows, width).tasks;
+      });
       ++numParallel;
     }
 

@@ -9,11 +9,9 @@
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Vector/Passes.h"
+#include "passes/Vector/Tasks.h"
 #include "passes/Vector/Transposition.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/IRMapping.h"
-#include "mlir/IR/SymbolTable.h"
+#include "passes/Vector/VectorBody.h"
 
 namespace mlc {
 #define GEN_PASS_DEF_VECTORLOWERTRANSPOSITIONSPASS
@@ -151,7 +149,8 @@ private:
       inputs[operand] = transposeVectors(a.b, a.loc, square);
     }
     for (int64_t row = 0; row < rows.built; ++row) {
-      Value value = compute(inputs, row);
+      SmallVector<Value> arguments = llvm::map_to_vector(inputs, [&](const auto &vectors) { return vectors[row]; });
+      Value value = computeBody(a, *op.getBody(), arguments, size);
       Value at = a.value(offsetOf(place, result, loops.row, row));
       Value buffer = loops.nest.operands[result].buffer;
       if (Value mask = onlyWithin(columns.mask, rows, row))
@@ -178,34 +177,6 @@ private:
     return vector::BroadcastOp::create(a.b, a.loc, vectorOf(scalar.getType()), scalar);
   }
 
-  /// The body of the op on the vectors of one row.
-  Value compute(ArrayRef<SmallVector<Value>> inputs, int64_t row) {
-    Block &body = *op.getBody();
-    IRMapping mapping;
-    for (auto [operand, vectors] : llvm::enumerate(inputs))
-      mapping.map(body.getArgument(operand), vectors[row]);
-    auto lookup = [&](Value value) -> Value {
-      if (Value mapped = mapping.lookupOrNull(value))
-        return mapped;
-      // A scalar from outside.
-      return vector::BroadcastOp::create(a.b, a.loc, vectorOf(value.getType()), value);
-    };
-    for (Operation &scalar : body.without_terminator()) {
-      if (auto constant = dyn_cast<arith::ConstantOp>(scalar)) {
-        auto splat = DenseElementsAttr::get(vectorOf(constant.getType()), constant.getValue());
-        mapping.map(constant.getResult(), Value(arith::ConstantOp::create(a.b, a.loc, splat)));
-        continue;
-      }
-      SmallVector<Value> operands = llvm::map_to_vector(scalar.getOperands(), lookup);
-      SmallVector<Type> types;
-      for (Type type : scalar.getResultTypes())
-        types.push_back(vectorOf(type));
-      OperationState state(a.loc, scalar.getName(), operands, types, scalar.getAttrs());
-      mapping.map(scalar.getResults(), a.b.create(state)->getResults());
-    }
-    return lookup(body.getTerminator()->getOperand(0));
-  }
-
   Arithmetic &a;
   linalg::GenericOp op;
   const Loops &loops;
@@ -217,19 +188,13 @@ struct LowerTranspositions final : mlc::impl::VectorLowerTranspositionsPassBase<
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SymbolTable symbols(module);
-    llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
-    for (auto function : module.getOps<func::FuncOp>())
-      function.walk([&](func::CallOp call) {
-        if (auto kernel = symbols.lookup<func::FuncOp>(call.getCallee()))
-          calls[kernel].push_back(call);
-      });
+    auto calls = callsOf(module);
     SmallVector<linalg::GenericOp> ops;
     module.walk([&](linalg::GenericOp op) { ops.push_back(op); });
     for (linalg::GenericOp op : ops)
       if (std::optional<Transposition> match = matchTransposition(op)) {
         auto kernel = op->getParentOfType<func::FuncOp>();
-        lower(op, *match, kernel.isPrivate() ? kernel : nullptr, calls.lookup(kernel));
+        lower(op, *match, {kernel, calls.lookup(kernel)});
         ++numLowered;
       }
   }
@@ -285,7 +250,7 @@ struct LowerTranspositions final : mlc::impl::VectorLowerTranspositionsPassBase<
     return counts;
   }
 
-  void lower(linalg::GenericOp op, const Transposition &match, func::FuncOp kernel, ArrayRef<func::CallOp> calls) {
+  void lower(linalg::GenericOp op, const Transposition &match, const Kernel &kernel) {
     OpBuilder b(op);
     Arithmetic a(b, op.getLoc());
     Loops loops = buildLoops(a, op, match, op->getOperands());
@@ -304,27 +269,11 @@ struct LowerTranspositions final : mlc::impl::VectorLowerTranspositionsPassBase<
     int64_t workOfTask = std::min(rowsOfTask, rows) * columns;
     Counts counts = count(a, loops, rowsOfTask);
     Index begin = 0, end = counts.tasks;
-    if (all >= 2 * kWorkOfTask && all > workOfTask && kernel &&
-        llvm::all_of(op->getOperands(), [](Value v) { return isa<BlockArgument>(v); })) {
-      unsigned first = kernel.getNumArguments();
-      auto index = b.getIndexType();
-      (void)kernel.insertArguments({first, first}, {index, index}, {DictionaryAttr(), DictionaryAttr()},
-                                   {kernel.getLoc(), kernel.getLoc()});
-      begin = Value(kernel.getArgument(first));
-      end = Value(kernel.getArgument(first + 1));
-      for (func::CallOp call : calls) {
-        OpBuilder caller(call);
-        Arithmetic outside(caller, call.getLoc());
-        SmallVector<Value> operands;
-        for (Value operand : op->getOperands())
-          operands.push_back(call.getOperand(cast<BlockArgument>(operand).getArgNumber()));
-        Value tasks = outside.value(count(outside, buildLoops(outside, op, match, operands), rowsOfTask).tasks);
-        Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
-        int64_t grain = llvm::divideCeil(kWorkOfTask, workOfTask);
-        mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
-                                       call.getOperands(), tasks, static_cast<uint64_t>(grain));
-        call.erase();
-      }
+    if (all >= 2 * kWorkOfTask && all > workOfTask && canRunAsTasks(op, kernel)) {
+      std::tie(begin, end) = runAsTasks(
+          op, kernel, llvm::divideCeil(kWorkOfTask, workOfTask), [&](Arithmetic &outside, ValueRange operands) {
+            return count(outside, buildLoops(outside, op, match, operands), rowsOfTask).tasks;
+          });
       ++numParallel;
     }
 

@@ -67,6 +67,47 @@ class Layouts(ToolTest):
             for name, got in self.run_model(self.compile(made), feeds).items():
                 np.testing.assert_allclose(got, plain[name], rtol=1e-4, atol=1e-5, err_msg=f"{cases[int(name[1:])]} {symbolic}")
 
+    def test_operands_that_are_slices(self):
+        rng = np.random.default_rng(6)
+        a, b, r = (rng.standard_normal(shape).astype(np.float32) for shape in ((8, 16), (16, 64), (64, 64)))
+        nodes = [h.make_node("Slice", ["b", "zero", "end", "axis", "two"], ["s"]), h.make_node("MatMul", ["a", "s"], ["m"]),
+                 h.make_node("Slice", ["r", "zero", "end", "both", "steps"], ["e"]), h.make_node("Add", ["m", "e"], ["y"])]
+        ints = {"zero": [0], "end": [64], "axis": [1], "two": [2], "both": [0, 1], "steps": [8, 2]}
+        ints |= {"zero2": [0, 0], "end2": [64, 64]}
+        nodes[2].input[1], nodes[2].input[2] = "zero2", "end2"
+        made = model(nodes, [value("a", [8, 16]), value("b", [16, 64]), value("r", [64, 64])], [value("y", [8, 32])],
+                     [weights(name, np.array(values, np.int64)) for name, values in ints.items()])
+        got = self.run_model(self.compile(made), {"a": a, "b": b, "r": r})["y"]
+        np.testing.assert_allclose(got, a @ b[:, ::2] + r[::8, ::2], rtol=1e-4, atol=1e-4)
+
+    def depthwise(self, channels, size, kernel, strides, pads, dilations, last, *flags):
+        rng = np.random.default_rng(5)
+        w = rng.standard_normal((channels, 1, *kernel)).astype(np.float32)
+        bias = rng.standard_normal(channels).astype(np.float32)
+        attributes = dict(kernel_shape=kernel, strides=strides, pads=pads, dilations=dilations, group=channels)
+        out = [(size[i] + pads[i] + pads[2 + i] - (kernel[i] - 1) * dilations[i] - 1) // strides[i] + 1 for i in range(2)]
+        conv = [h.make_node("Conv", ["x", "w", "b"], ["c"], **attributes), h.make_node("Add", ["c", "r"], ["s"]), h.make_node("Sigmoid", ["s"], ["y"])]
+        shape, result = [2, channels, *size], [2, channels, *out]
+        if last:  # between transpositions, which vanish, it runs with the channels last
+            conv[0].input[0], conv[1].input[1], conv[2].output[0] = "xt", "rt", "yt"
+            conv = [h.make_node("Transpose", [name], [name + "t"], perm=[0, 3, 1, 2]) for name in "xr"] + conv
+            conv.append(h.make_node("Transpose", ["yt"], ["y"], perm=[0, 2, 3, 1]))
+            shape, result = [2, *size, channels], [2, *out, channels]
+        made = model(conv, [value("x", shape), value("r", result)], [value("y", result)], [weights("w", w), weights("b", bias)])
+        feeds = {"x": rng.standard_normal(shape).astype(np.float32), "r": rng.standard_normal(result).astype(np.float32)}
+        got = self.run_model(self.compile(made, *flags), feeds)["y"]
+        expected = self.run_model(self.compile(made, "-O0", library="libplain.so"), feeds)["y"]
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5, err_msg=f"{channels} {size} {kernel} {strides} {pads} {dilations} {last} {flags}")
+
+    def test_depthwise_convolutions(self):
+        for flags in ((), ("--mcpu=x86-64-v3",), ("--mcpu=x86-64-v2",)):
+            for case in ((20, [7, 7], [3, 3], [1, 1], [1, 1, 1, 1], [1, 1]), (16, [14, 15], [3, 3], [2, 2], [1, 1, 1, 1], [1, 1]),
+                         (16, [40, 70], [3, 3], [1, 1], [1, 1, 1, 1], [1, 1]), (16, [41, 70], [3, 3], [2, 2], [1, 0, 1, 2], [1, 1]),
+                         (16, [33, 90], [5, 7], [2, 2], [2, 3, 2, 3], [1, 1]), (16, [30, 40], [5, 5], [3, 1], [4, 4, 4, 4], [2, 3]),
+                         (16, [9, 50], [3, 3], [1, 2], [0, 0, 0, 0], [1, 5]), (16, [5, 3], [3, 3], [1, 1], [1, 1, 1, 1], [1, 1])):
+                for last in (False, True):
+                    self.depthwise(*case, last, *flags)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -143,7 +143,8 @@ struct LowerConcat final : GraphPattern<ConcatOp> {
   }
 };
 
-/// Views where all steps are known and go forward, which cost nothing; else elements, one by one.
+/// Views, which cost nothing, where all steps are known and go forward and lines stay contiguous: kernels read vectors
+/// along them. Else a copy, element by element.
 struct LowerSlice final : GraphPattern<SliceOp> {
   using GraphPattern::GraphPattern;
   LogicalResult matchAndRewrite(SliceOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -157,7 +158,8 @@ struct LowerSlice final : GraphPattern<SliceOp> {
       rewriter.replaceOp(op, lower.empty(type, shapeOf(op)));
       return success();
     }
-    if (llvm::all_of(op.getMixedSteps(), [](Size step) { return getConstant(step).value_or(0) > 0; })) {
+    if (keepsLines(op) &&
+        llvm::all_of(op.getMixedSteps(), [](Size step) { return getConstant(step).value_or(0) > 0; })) {
       SmallVector<OpFoldResult> extents;
       for (auto [axis, size] : llvm::enumerate(shapeOf(op)))
         extents.push_back(type.isDynamicDim(axis) ? OpFoldResult(lower.index(size))
@@ -179,6 +181,13 @@ struct LowerSlice final : GraphPattern<SliceOp> {
           return tensor::ExtractOp::create(b, loc, adaptor.getInput(), from);
         }));
     return success();
+  }
+
+  /// Whether the last axis moves by single elements, also where it is seen as one with those before it: it has several,
+  /// or it always had one.
+  static bool keepsLines(SliceOp op) {
+    ArrayRef<int64_t> from = op.getInput().getType().getShape(), to = op.getType().getShape();
+    return getConstant(op.getMixedSteps().back()) == 1 && (to.back() != 1 || from.back() == 1);
   }
 
   /// Whether all of the input is taken.

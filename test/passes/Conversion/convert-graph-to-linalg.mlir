@@ -126,20 +126,23 @@ func.func @computed_weight() -> tensor<4xui8> {
   return %0 : tensor<4xui8>
 }
 
-// A slice that goes forward is a view, one of everything nothing, one that goes back a copy.
+// A slice that goes forward is a view, one of everything nothing, one that goes back or cuts lines into pieces a copy.
 // CHECK-LABEL: @slices
 // CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>
-// CHECK: %[[V:.*]] = tensor.extract_slice %[[X]][0, 1] [%{{.*}}, 3] [1, 2]
+// CHECK: %[[V:.*]] = tensor.extract_slice %[[X]][0, 1] [4, 3] [2, 1]
 // CHECK: %[[B:.*]] = linalg.generic
 // CHECK: tensor.extract %[[X]]
-// CHECK: return %[[V]], %[[X]], %[[B]]
-func.func @slices(%x: tensor<?x8xf32>, %n: index) -> (tensor<?x3xf32>, tensor<?x8xf32>, tensor<?x8xf32>) {
+// CHECK: %[[S:.*]] = linalg.generic
+// CHECK: tensor.extract %[[X]]
+// CHECK: return %[[V]], %[[X]], %[[B]], %[[S]]
+func.func @slices(%x: tensor<?x8xf32>) -> (tensor<4x3xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x4xf32>) {
   %c0 = arith.constant 0 : index
   %d = tensor.dim %x, %c0 : tensor<?x8xf32>
-  %0 = graph.slice %x offsets [0, 1] sizes [%d, 3] steps [1, 2] : tensor<?x8xf32> -> tensor<?x3xf32>
+  %0 = graph.slice %x offsets [0, 1] sizes [4, 3] steps [2, 1] : tensor<?x8xf32> -> tensor<4x3xf32>
   %1 = graph.slice %x offsets [0, 0] sizes [%d, 8] steps [1, 1] : tensor<?x8xf32> -> tensor<?x8xf32>
   %2 = graph.slice %x offsets [0, 7] sizes [%d, 8] steps [1, -1] : tensor<?x8xf32> -> tensor<?x8xf32>
-  return %0, %1, %2 : tensor<?x3xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+  %3 = graph.slice %x offsets [0, 0] sizes [%d, 4] steps [1, 2] : tensor<?x8xf32> -> tensor<?x4xf32>
+  return %0, %1, %2, %3 : tensor<4x3xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x4xf32>
 }
 
 // Padding copies what lies inside as a whole; only the border is computed.

@@ -115,3 +115,43 @@ func.func @bytes_last(%x: tensor<1x32x32x32xui8>) -> tensor<1x64x32x32xi32> {
   %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x32x32x32xui8>, tensor<64x32x1x1xi8>) -> tensor<1x64x32x32xi32>
   return %0 : tensor<1x64x32x32xi32>
 }
+
+graph.parameter @taps : tensor<32x1x3x3xf32>
+
+/// Lines of 14 pixels nearly fill vectors, and borders are twice the transpositions.
+// CHECK-LABEL: @no_assign_depthwise
+func.func @no_assign_depthwise(%x: tensor<1x32x14x14xf32>) -> tensor<1x32x14x14xf32> {
+  // CHECK-NOT: graph.transpose
+  // CHECK-NOT: channels_last
+  // CHECK: return
+  %w = graph.weight @taps : tensor<32x1x3x3xf32>
+  %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, groups = 32 : i64} : (tensor<1x32x14x14xf32>, tensor<32x1x3x3xf32>) -> tensor<1x32x14x14xf32>
+  return %0 : tensor<1x32x14x14xf32>
+}
+
+/// A model that has its channels last already keeps them there.
+// CHECK-LABEL: @transposed_already
+func.func @transposed_already(%x: tensor<1x14x14x32xf32>) -> tensor<1x14x14x32xf32> {
+  // CHECK-NOT: graph.transpose
+  // CHECK: graph.conv %arg0, {{.*}}channels_last
+  // CHECK-NOT: graph.transpose
+  // CHECK: return
+  %w = graph.weight @taps : tensor<32x1x3x3xf32>
+  %0 = graph.transpose %x {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x14x14x32xf32>) -> tensor<1x32x14x14xf32>
+  %1 = graph.conv %0, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, groups = 32 : i64} : (tensor<1x32x14x14xf32>, tensor<32x1x3x3xf32>) -> tensor<1x32x14x14xf32>
+  %2 = graph.transpose %1 {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x32x14x14xf32>) -> tensor<1x14x14x32xf32>
+  return %2 : tensor<1x14x14x32xf32>
+}
+
+graph.parameter @first : tensor<32x3x3x3xf32>
+
+/// The image is padded as it comes; its transposition becomes strides of the sum of products.
+// CHECK-LABEL: @few_channels
+func.func @few_channels(%x: tensor<1x3x16x16xf32>) -> tensor<1x32x16x16xf32> {
+  // CHECK: %[[P:.*]] = graph.pad constant %arg0, %{{.*}} low [0, 0, 1, 2] high [0, 0, 1, 0] : tensor<1x3x16x16xf32>
+  // CHECK: %[[T:.*]] = graph.transpose %[[P]]
+  // CHECK: graph.conv %[[T]], {{.*}}channels_last{{.*}}pads = array<i64: 0, 0, 0, 0>
+  %w = graph.weight @first : tensor<32x3x3x3xf32>
+  %0 = graph.conv %x, %w {strides = array<i64: 1, 1>, pads = array<i64: 1, 2, 1, 0>, dilations = array<i64: 1, 1>} : (tensor<1x3x16x16xf32>, tensor<32x3x3x3xf32>) -> tensor<1x32x16x16xf32>
+  return %0 : tensor<1x32x16x16xf32>
+}

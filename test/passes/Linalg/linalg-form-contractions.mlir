@@ -243,3 +243,57 @@ func.func @bits(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>, %m: tensor<8x32xi1>
   } -> tensor<8x32xi1>
   return %3 : tensor<8x32xi1>
 }
+
+#window = affine_map<(n, c, y, x, i, j) -> (n, c, y + i - 1, x + j - 1)>
+#taps = affine_map<(n, c, y, x, i, j) -> (c, 0, i, j)>
+#pixels = affine_map<(n, c, y, x, i, j) -> (n, c, y, x)>
+#each = affine_map<(n, c, y, x) -> (n, c, y, x)>
+#channel = affine_map<(n, c, y, x) -> (c)>
+
+/// One that is formed already takes what follows it, too.
+// CHECK-LABEL: @bounded
+func.func @bounded(%x: tensor<1x8x14x14xf32>, %w: tensor<8x1x3x3xf32>, %b: tensor<8xf32>) -> tensor<1x8x14x14xf32> {
+  // CHECK: kernel.contract {{.*}} extras({{.*}} bounded
+  // CHECK: arith.addf
+  // CHECK-NOT: linalg.generic
+  // CHECK: return
+  %i = tensor.empty() : tensor<1x8x14x14xf32>
+  %0 = kernel.contract ins(%x, %w : tensor<1x8x14x14xf32>, tensor<8x1x3x3xf32>) outs(%i : tensor<1x8x14x14xf32>)
+    maps [#window, #taps, #pixels] parallel 4 sizes [1, 8, 14, 14, 3, 3] bounded {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<1x8x14x14xf32>
+  %e = tensor.empty() : tensor<1x8x14x14xf32>
+  %1 = linalg.generic {indexing_maps = [#each, #channel, #each], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%0, %b : tensor<1x8x14x14xf32>, tensor<8xf32>) outs(%e : tensor<1x8x14x14xf32>) {
+  ^bb0(%in: f32, %bias: f32, %out: f32):
+    %2 = arith.addf %in, %bias : f32
+    linalg.yield %2 : f32
+  } -> tensor<1x8x14x14xf32>
+  return %1 : tensor<1x8x14x14xf32>
+}
+
+/// A bound is a constant in the epilogue, not an operand.
+// CHECK-LABEL: @constant_operand
+func.func @constant_operand(%x: tensor<1x8x14x14xf32>, %w: tensor<8x1x3x3xf32>) -> tensor<1x8x14x14xf32> {
+  // CHECK: kernel.contract
+  // CHECK-NOT: extras
+  // CHECK: ^bb0(%[[SUM:.*]]: f32):
+  // CHECK: %[[SIX:.*]] = arith.constant 6.0{{.*}} : f32
+  // CHECK: arith.minimumf %[[SUM]], %[[SIX]]
+  %six = arith.constant dense<6.0> : tensor<f32>
+  %i = tensor.empty() : tensor<1x8x14x14xf32>
+  %0 = kernel.contract ins(%x, %w : tensor<1x8x14x14xf32>, tensor<8x1x3x3xf32>) outs(%i : tensor<1x8x14x14xf32>)
+    maps [#window, #taps, #pixels] parallel 4 sizes [1, 8, 14, 14, 3, 3] bounded {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<1x8x14x14xf32>
+  %e = tensor.empty() : tensor<1x8x14x14xf32>
+  %1 = linalg.generic {indexing_maps = [#each, affine_map<(n, c, y, x) -> ()>, #each], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%0, %six : tensor<1x8x14x14xf32>, tensor<f32>) outs(%e : tensor<1x8x14x14xf32>) {
+  ^bb0(%in: f32, %bound: f32, %out: f32):
+    %2 = arith.minimumf %in, %bound : f32
+    linalg.yield %2 : f32
+  } -> tensor<1x8x14x14xf32>
+  return %1 : tensor<1x8x14x14xf32>
+}

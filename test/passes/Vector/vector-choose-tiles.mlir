@@ -203,3 +203,45 @@ func.func @rows_of_a_run(%a: tensor<?x64xf32>, %i: tensor<?x48xf32>) -> tensor<?
   } -> tensor<?x48xf32>
   return %0 : tensor<?x48xf32>
 }
+
+#window = affine_map<(n, c, y, x, i, j) -> (n, c, y + i - 1, x + j - 1)>
+#taps = affine_map<(n, c, y, x, i, j) -> (c, 0, i, j)>
+#pixels = affine_map<(n, c, y, x, i, j) -> (n, c, y, x)>
+
+/// Tiles of a depthwise window are lines next to each other, as many in each; its weights stay as they are.
+// CHECK-LABEL: @lines
+func.func @lines(%x: tensor<1x8x14x14xf32>, %i: tensor<1x8x14x14xf32>) -> tensor<1x8x14x14xf32> {
+  %w = graph.weight @taps : tensor<8x1x3x3xf32>
+  // CHECK: graph.weight @taps : tensor<8x1x3x3xf32>
+  // WIDE: tile [7, 1]
+  // NARROW: tile [3, 1]
+  // CHECK-SAME: bounded
+  %0 = kernel.contract ins(%x, %w : tensor<1x8x14x14xf32>, tensor<8x1x3x3xf32>) outs(%i : tensor<1x8x14x14xf32>)
+    maps [#window, #taps, #pixels] parallel 4 sizes [1, 8, 14, 14, 3, 3] bounded {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<1x8x14x14xf32>
+  return %0 : tensor<1x8x14x14xf32>
+}
+graph.parameter @taps : tensor<8x1x3x3xf32>
+
+#window_last = affine_map<(n, y, x, c, i, j) -> (n, y + i - 1, x + j - 1, c)>
+#taps_last = affine_map<(n, y, x, c, i, j) -> (c, 0, i, j)>
+#pixels_last = affine_map<(n, y, x, c, i, j) -> (n, y, x, c)>
+
+/// With vectors of channels a tile is a number of vectors, and the taps are packed.
+// CHECK-LABEL: @pixels
+func.func @pixels(%x: tensor<1x14x14x40xf32>, %i: tensor<1x14x14x40xf32>) -> tensor<1x14x14x40xf32> {
+  %w = graph.weight @lanes : tensor<40x1x3x3xf32>
+  // WIDE: graph.weight @lanes.packed : tensor<3x3x3x16xf32>
+  // WIDE: tile [16, 1] packed bounded
+  // NARROW: graph.weight @lanes.packed : tensor<5x3x3x8xf32>
+  // NARROW: tile [5, 1] packed bounded
+  %0 = kernel.contract ins(%x, %w : tensor<1x14x14x40xf32>, tensor<40x1x3x3xf32>) outs(%i : tensor<1x14x14x40xf32>)
+    maps [#window_last, #taps_last, #pixels_last] parallel 4 sizes [1, 14, 14, 40, 3, 3] bounded {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<1x14x14x40xf32>
+  return %0 : tensor<1x14x14x40xf32>
+}
+graph.parameter @lanes : tensor<40x1x3x3xf32>

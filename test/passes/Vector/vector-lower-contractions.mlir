@@ -209,3 +209,76 @@ func.func @halves(%a: memref<2x8xbf16>, %b: memref<1x4x16x2xbf16>, %c: memref<2x
   }
   return
 }
+
+// -----
+
+#window = affine_map<(n, c, y, x, i, j) -> (n, c, y + i - 1, x * 2 + j - 1)>
+#taps = affine_map<(n, c, y, x, i, j) -> (c, 0, i, j)>
+#pixels = affine_map<(n, c, y, x, i, j) -> (n, c, y, x)>
+
+/// Lines of seven pixels take vectors of eight; two lines of sums share the lines of the input that both read. Even and
+/// odd lanes serve the first two taps, the third takes the even ones moved on.
+// CHECK-LABEL: @lines
+// CHECK: scf.for
+// CHECK-COUNT-9: vector.broadcast {{.*}} vector<8xf32>
+// CHECK: vector.maskedload {{.*}} vector<8xf32>
+// CHECK: vector.shuffle {{.*}} [0, 2, 4, 6, 8, 10, 12, 14]
+// CHECK: vector.shuffle {{.*}} [1, 3, 5, 7, 9, 11, 13, 15]
+// CHECK: vector.shuffle {{.*}} [1, 2, 3, 4, 5, 6, 7, 8]
+// CHECK: vector.maskedstore
+// CHECK-NOT: kernel.contract
+func.func @lines(%x: memref<1x8x4x14xf32>, %w: memref<8x1x3x3xf32>, %y: memref<1x8x4x7xf32>) {
+  kernel.contract ins(%x, %w : memref<1x8x4x14xf32>, memref<8x1x3x3xf32>) outs(%y : memref<1x8x4x7xf32>)
+    maps [#window, #taps, #pixels] parallel 4 sizes [1, 8, 4, 7, 3, 3] tile [2, 1] bounded {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#window = affine_map<(n, y, x, c, i, j) -> (n, y + i - 1, x + j - 1, c)>
+#taps = affine_map<(n, y, x, c, i, j) -> (c, 0, i, j)>
+#pixels = affine_map<(n, y, x, c, i, j) -> (n, y, x, c)>
+
+/// Two by two pixels share sixteen vectors of input; at this size every tile is at a border, where nine are inside. Taps
+/// and bias are read once for all of them.
+// CHECK-LABEL: @pixels
+// CHECK: scf.for
+// CHECK-COUNT-10: vector.load {{.*}} vector<16xf32>
+// CHECK: vector.load
+// CHECK: vector.fma
+// CHECK-COUNT-16: vector.store
+// CHECK-NOT: vector.store
+// CHECK-NOT: kernel.contract
+func.func @pixels(%x: memref<1x4x4x32xf32>, %w: memref<2x3x3x16xf32>, %b: memref<32xf32>, %y: memref<1x4x4x32xf32>) {
+  kernel.contract ins(%x, %w : memref<1x4x4x32xf32>, memref<2x3x3x16xf32>) extras(%b : memref<32xf32>) outs(%y : memref<1x4x4x32xf32>)
+    maps [#window, #taps, affine_map<(n, y, x, c, i, j) -> (c)>, #pixels] parallel 4 sizes [1, 4, 4, 32, 3, 3] tile [4, 1] packed bounded {
+  ^bb0(%sum: f32, %bias: f32):
+    %0 = arith.addf %sum, %bias : f32
+    kernel.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+#window = affine_map<(n, y, x, c, i, j) -> (n, y, x, c)>
+#taps = affine_map<(n, y, x, c, i, j) -> (c, 0, i, j)>
+
+/// A long epilogue is a loop over the vectors of a tile.
+// CHECK-LABEL: @long_epilogue
+// CHECK: memref.alloca() {{.*}} memref<256xf32>
+// CHECK-COUNT-1: math.exp
+// CHECK-NOT: math.exp
+// NARROW-LABEL: @long_epilogue
+func.func @long_epilogue(%x: memref<1x4x4x32xf32>, %w: memref<2x1x1x16xf32>, %y: memref<1x4x4x32xf32>) {
+  kernel.contract ins(%x, %w : memref<1x4x4x32xf32>, memref<2x1x1x16xf32>) outs(%y : memref<1x4x4x32xf32>)
+    maps [#window, #taps, #window] parallel 4 sizes [1, 4, 4, 32, 1, 1] tile [16, 1] packed bounded {
+  ^bb0(%sum: f32):
+    %0 = math.exp %sum : f32
+    kernel.yield %0 : f32
+  }
+  return
+}
