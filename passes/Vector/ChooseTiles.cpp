@@ -63,7 +63,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
     mlc::Tile tile{mlc::chooseDepthwiseTile(op, vectorRegisters), 1};
     op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
     if (op.getRhsMap().isFunctionOfDim(mlc::kernel::getVectorLoop(op)))
-      pack(op, tile, /*granule=*/1);
+      pack(op, mlc::Panels(op, lanesOf(op), /*granule=*/1));
   }
 
   static bool isWeight(Value value) { return value.getDefiningOp<mlc::graph::WeightOp>() != nullptr; }
