@@ -144,7 +144,7 @@ struct FormAttention final : mlc::impl::LinalgFormAttentionPassBase<FormAttentio
     auto isLarge = [](int64_t size) { return ShapedType::isDynamic(size) || size > kLargestHead; };
     if (!isF32(product.getLhs()) || !isF32(product.getRhs()) || !isF32(sum.getRhs()) || !isF32(sum.getInit()) ||
         !isF32(product.getInit()) || !isF32(rows.getInits()[0]) || !product.getSumType().isF32() ||
-        isLarge(sizes[depth]) || isLarge(sizes[parallel - 1]))
+        isLarge(sizes[depth]) || isLarge(sizes[parallel - 1]) || sizes[key] == 0)
       return nullptr;
 
     OpBuilder b(sum);

@@ -54,6 +54,8 @@ constexpr int64_t kQueriesOfTask = 256;
 constexpr int64_t kWorkOfThread = 1 << 20;
 /// A weight so far below the maximum, in powers of e, is zero in f32.
 constexpr double kNoWeight = 128;
+/// Bytes of a block of keys and values, which is on the stack.
+constexpr int64_t kLargestBlock = 256 << 10;
 /// What sizes that are known only at run time count as.
 constexpr int64_t kSomeSize = 256;
 
@@ -151,8 +153,9 @@ public:
         buildStep(stepPlace, firstQuery, queriesHere, keysHere);
       });
     });
+    // Without keys the result is a sum of nothing.
     if (!blocks.isSingle)
-      divide(place, count);
+      a.ifLess(0, keys.size, [&] { divide(place, count); });
   }
 
 private:
@@ -557,7 +560,7 @@ struct LowerAttention final : mlc::impl::VectorLowerAttentionPassBase<LowerAtten
     int64_t values = sizes[op.getValueLoop()], depth = sizes[op.getDepthLoop()], lanes = lanesOf();
     Blocks blocks;
     // Keys and values of a block stay in a part of the second cache, with all else that passes.
-    int64_t most = static_cast<int64_t>(l2Bytes) / 8 / (4 * (values + depth));
+    int64_t most = std::min(static_cast<int64_t>(l2Bytes) / 8, kLargestBlock) / (4 * (values + depth));
     most = std::clamp<int64_t>(most / (4 * lanes) * (4 * lanes), 4 * lanes, 512);
     blocks.isSingle = !ShapedType::isDynamic(keys) && keys <= most;
     blocks.keys = chooseBlock(keys, most);

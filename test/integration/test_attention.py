@@ -59,6 +59,13 @@ class Attention(ToolTest):
         self.attention(5, 513, None, flags=("--mcpu=x86-64-v2",))
         self.attention(1, 300, None, size=64)
 
+    def test_no_keys(self):
+        """A sum of nothing."""
+        nodes = [h.make_node("MatMul", ["q", "k"], ["s"]), h.make_node("Softmax", ["s"], ["w"], axis=-1), h.make_node("MatMul", ["w", "v"], ["y"])]
+        made = model(nodes, [value("q", ["i", 8]), value("k", [8, "j"]), value("v", ["j", 16])], [value("y", ["i", 16])])
+        feeds = {"q": np.ones((4, 8), np.float32), "k": np.ones((8, 0), np.float32), "v": np.ones((0, 16), np.float32)}
+        np.testing.assert_array_equal(self.run_model(self.compile(made), feeds)["y"], np.zeros((4, 16)))
+
     def test_masks_that_leave_out_blocks(self):
         causal = np.tril(np.ones((700, 700), np.bool_))
         padded = causal.copy()
