@@ -49,8 +49,8 @@ void buildCompressPipeline(OpPassManager &, const PipelineOptions &) {}
 void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0)
     pm.addNestedPass<func::FuncOp>(createGraphLowerDepthwisePass()); // windows along lines read no padded copy
-  pm.addPass(createConvertGraphToLinalgPass()); // every op becomes loops over its result
-  pm.addPass(createCanonicalizerPass());        // size arithmetic folds
+  pm.addPass(createConvertGraphToLinalgPass());                      // every op becomes loops over its result
+  pm.addPass(createCanonicalizerPass());                             // size arithmetic folds
   pm.addPass(createCSEPass());
   if (options.optLevel == 0)
     return;

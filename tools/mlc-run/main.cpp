@@ -72,7 +72,8 @@ int main(int argc, char **argv) {
                           ->expected(0, 1)
                           ->default_str("2");
   auto *profileOption =
-      app.add_option("--profile", profileFormat, "measure each node for a second, or as long as --bench says, print a table or json")
+      app.add_option("--profile", profileFormat,
+                     "measure each node for a second, or as long as --bench says, print a table or json")
           ->expected(0, 1)
           ->default_str("table")
           ->check(CLI::IsMember({"table", "json"}));
@@ -120,7 +121,8 @@ int main(int argc, char **argv) {
       given[name] = mlc::readNpy(path);
     std::vector<mlc::Array> inputs = model.makeInputs(std::move(given), dims, seed);
     if (profileOption->count()) {
-      std::cout << mlc::profileModel(model, inputs, benchOption->count() ? benchSeconds : 1, threads, profileFormat == "json");
+      std::cout << mlc::profileModel(model, inputs, benchOption->count() ? benchSeconds : 1, threads,
+                                     profileFormat == "json");
       return 0;
     }
     if (benchOption->count()) {
