@@ -72,8 +72,7 @@ int main(int argc, char **argv) {
                           ->expected(0, 1)
                           ->default_str("2");
   auto *profileOption =
-      app.add_option("--profile", profileFormat,
-                     "measure each node for a second, or as long as --bench says, print a table or json")
+      app.add_option("--profile", profileFormat, "measure each node for a second or --bench, print a table or json")
           ->expected(0, 1)
           ->default_str("table")
           ->check(CLI::IsMember({"table", "json"}));
