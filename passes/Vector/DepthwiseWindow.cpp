@@ -57,8 +57,7 @@ DepthwiseWindow::DepthwiseWindow(Arithmetic &a, kernel::ContractOp op, int64_t l
     if (i == 1 && op.getPacked())
       continue;
     for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
-      for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-        own[loop] = a.add(own[loop], a.mul(kernel::coefficientOf(expr, loop), operands[i].strides[axis]));
+      own[loop] = strideOf(a, operands[i], map, loop);
   }
 }
 

@@ -21,15 +21,13 @@
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Vector/Passes.h"
-#include "passes/Vector/Strided.h"
+#include "passes/Vector/Tasks.h"
 #include "passes/Vector/TileModel.h"
 #include "passes/Vector/Transposition.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/SymbolTable.h"
 
 #include <cmath>
 
@@ -79,13 +77,8 @@ public:
       operands.push_back(flatten(a, operand));
     for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
       Loop entry{sizeOf(a, op, loop, op.getOperands()), {}};
-      for (auto [i, map] : llvm::enumerate(op.getMaps().getAsValueRange<AffineMapAttr>())) {
-        Index stride = 0;
-        for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-          if (expr.isFunctionOfDim(loop))
-            stride = a.add(stride, a.mul(kernel::coefficientOf(expr, loop), operands[i].strides[axis]));
-        entry.strides.push_back(stride);
-      }
+      for (auto [operand, map] : llvm::zip(operands, op.getMaps().getAsValueRange<AffineMapAttr>()))
+        entry.strides.push_back(strideOf(a, operand, map, loop));
       loops.push_back(entry);
     }
     leftOut = matchLeftOut();
@@ -94,15 +87,9 @@ public:
     allocate();
   }
 
-  /// The size of a loop: an axis of an operand of `op`, read from `from` in its place.
+  /// The size of a loop, with `from` in the place of the operands of `op`.
   static Index sizeOf(Arithmetic &a, AttentionOp op, unsigned loop, ValueRange from) {
-    if (!ShapedType::isDynamic(op.getSizes()[loop]))
-      return op.getSizes()[loop];
-    for (auto [operand, map] : llvm::zip(from, op.getMaps().getAsValueRange<AffineMapAttr>()))
-      for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-        if (expr == a.b.getAffineDimExpr(loop))
-          return Value(memref::DimOp::create(a.b, a.loc, operand, axis));
-    llvm_unreachable("every loop is an axis of some operand");
+    return sizeOfLoop(a, op.getSizes(), op.getMaps(), from, loop);
   }
 
   static bool isBatch(AttentionOp op, unsigned loop) { return loop < op.getValueLoop() && loop != op.getQueryLoop(); }
@@ -523,19 +510,12 @@ struct LowerAttention final : mlc::impl::VectorLowerAttentionPassBase<LowerAtten
   using VectorLowerAttentionPassBase::VectorLowerAttentionPassBase;
 
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    SymbolTable symbols(module);
-    llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
-    for (auto function : module.getOps<func::FuncOp>())
-      function.walk([&](func::CallOp call) {
-        if (auto kernel = symbols.lookup<func::FuncOp>(call.getCallee()))
-          calls[kernel].push_back(call);
-      });
+    auto calls = callsOf(getOperation());
     SmallVector<AttentionOp> ops;
-    module.walk([&](AttentionOp op) { ops.push_back(op); });
+    getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
     for (AttentionOp op : ops) {
-      auto kernel = op->getParentOfType<func::FuncOp>();
-      lower(op, kernel.isPrivate() ? kernel : nullptr, calls.lookup(kernel));
+      auto function = op->getParentOfType<func::FuncOp>();
+      lower(op, {function, calls.lookup(function)});
       ++numLowered;
     }
   }
@@ -588,7 +568,7 @@ struct LowerAttention final : mlc::impl::VectorLowerAttentionPassBase<LowerAtten
            (sizes[op.getValueLoop()] + sizes[op.getDepthLoop()]);
   }
 
-  void lower(AttentionOp op, func::FuncOp kernel, ArrayRef<func::CallOp> calls) {
+  void lower(AttentionOp op, const Kernel &kernel) {
     OpBuilder b(op);
     Arithmetic a(b, op.getLoc());
     Blocks blocks = chooseBlocks(op);
@@ -596,26 +576,11 @@ struct LowerAttention final : mlc::impl::VectorLowerAttentionPassBase<LowerAtten
     Index begin = 0, end = AttentionBuilder::countTasks(a, op, blocks, op.getOperands());
     int64_t work = std::max<int64_t>(1, workOfTask(op, blocks));
     bool isSmall = end.isConstant() && (end.constant() < 2 || end.constant() * work < 2 * kWorkOfThread);
-    if (kernel && !isSmall && llvm::all_of(op.getOperands(), llvm::IsaPred<BlockArgument>)) {
-      auto index = b.getIndexType();
-      unsigned first = kernel.getNumArguments();
-      (void)kernel.insertArguments({first, first}, {index, index}, {DictionaryAttr(), DictionaryAttr()},
-                                   {kernel.getLoc(), kernel.getLoc()});
-      begin = Value(kernel.getArgument(first));
-      end = Value(kernel.getArgument(first + 1));
-      for (func::CallOp call : calls) {
-        OpBuilder caller(call);
-        Arithmetic outside(caller, call.getLoc());
-        SmallVector<Value> operands;
-        for (Value operand : op.getOperands())
-          operands.push_back(call.getOperand(cast<BlockArgument>(operand).getArgNumber()));
-        Value count = outside.value(AttentionBuilder::countTasks(outside, op, blocks, operands));
-        Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
-        mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
-                                       call.getOperands(), count,
-                                       static_cast<uint64_t>(llvm::divideCeil(kWorkOfThread, work)));
-        call.erase();
-      }
+    if (!isSmall && canRunAsTasks(op, kernel)) {
+      std::tie(begin, end) =
+          runAsTasks(op, kernel, llvm::divideCeil(kWorkOfThread, work), [&](Arithmetic &outside, ValueRange operands) {
+            return AttentionBuilder::countTasks(outside, op, blocks, operands);
+          });
       ++numParallel;
     }
     a.forEach(begin, end, 1, [&](Index task) { builder.buildTask(task); });

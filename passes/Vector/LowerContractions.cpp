@@ -61,17 +61,6 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     }
   }
 
-  /// The size of a loop: an axis of an operand of `op`, read from `operands` in its place.
-  static Index sizeOf(OpBuilder &b, ContractOp op, unsigned loop, ValueRange operands) {
-    if (!ShapedType::isDynamic(op.getSizes()[loop]))
-      return op.getSizes()[loop];
-    for (auto [i, operand, map] : llvm::enumerate(operands, op.getMaps().getAsValueRange<AffineMapAttr>()))
-      for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-        if (expr == b.getAffineDimExpr(loop) && !(i == 1 && op.getPacked()))
-          return Value(memref::DimOp::create(b, op.getLoc(), operand, axis));
-    llvm_unreachable("every loop is an axis of some operand");
-  }
-
   /// The loops of `op` with their sizes and strides; `operands` stand for those of the op.
   Nest buildNest(Arithmetic &a, ContractOp op, ValueRange operands) {
     OpBuilder &b = a.b;
@@ -81,16 +70,11 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     nest.packed = op.getPacked();
     for (Value operand : operands)
       nest.operands.push_back(flatten(a, operand));
+    auto panels = op.getPacked() ? std::optional<unsigned>(1) : std::nullopt; // their axes are not those of the map
     for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
-      Loop entry{sizeOf(b, op, loop, operands), {}};
-      for (auto [i, map] : llvm::enumerate(op.getMaps().getAsValueRange<AffineMapAttr>())) {
-        Index stride = 0;
-        if (!(i == 1 && op.getPacked()))
-          for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-            if (expr.isFunctionOfDim(loop))
-              stride = a.add(stride, a.mul(kernel::coefficientOf(expr, loop), nest.operands[i].strides[axis]));
-        entry.strides.push_back(stride);
-      }
+      Loop entry{sizeOfLoop(a, op.getSizes(), op.getMaps(), operands, loop, panels), {}};
+      for (auto [i, map] : llvm::enumerate(op.getMaps().getAsValueRange<AffineMapAttr>()))
+        entry.strides.push_back(i == panels ? Index(0) : strideOf(a, nest.operands[i], map, loop));
       nest.loops.push_back(entry);
     }
     // What the maps add without a loop.

@@ -9,10 +9,7 @@
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Vector/Passes.h"
-#include "passes/Vector/Strided.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/SymbolTable.h"
+#include "passes/Vector/Tasks.h"
 
 namespace mlc {
 #define GEN_PASS_DEF_VECTORLOWERPACKSPASS
@@ -40,13 +37,8 @@ public:
     lanes = vectorBits / (granule * element.getIntOrFloatBitWidth());
     while (width % lanes) // a narrower vector, where the panels are no multiple of a register
       lanes /= 2;
-    for (unsigned loop = 0; loop < op.getSizes().size(); ++loop) {
-      Index stride = 0;
-      for (auto [axis, expr] : llvm::enumerate(op.getMap().getResults()))
-        if (expr.isFunctionOfDim(loop))
-          stride = a.add(stride, a.mul(kernel::coefficientOf(expr, loop), source.strides[axis]));
-      strides.push_back(stride);
-    }
+    for (unsigned loop = 0; loop < op.getSizes().size(); ++loop)
+      strides.push_back(strideOf(a, source, op.getMap(), loop));
   }
 
   int64_t getNumTasks() {
@@ -147,45 +139,25 @@ struct LowerPacks final : mlc::impl::VectorLowerPacksPassBase<LowerPacks> {
   using VectorLowerPacksPassBase::VectorLowerPacksPassBase;
 
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    SymbolTable symbols(module);
-    llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
-    for (auto function : module.getOps<func::FuncOp>())
-      function.walk([&](func::CallOp call) {
-        if (auto kernel = symbols.lookup<func::FuncOp>(call.getCallee()))
-          calls[kernel].push_back(call);
-      });
+    auto calls = callsOf(getOperation());
     SmallVector<PackOp> ops;
-    module.walk([&](PackOp op) { ops.push_back(op); });
+    getOperation().walk([&](PackOp op) { ops.push_back(op); });
     for (PackOp op : ops) {
-      lower(op, calls.lookup(op->getParentOfType<func::FuncOp>()));
+      auto function = op->getParentOfType<func::FuncOp>();
+      lower(op, {function, calls.lookup(function)});
       ++numLowered;
     }
   }
 
-  void lower(PackOp op, ArrayRef<func::CallOp> calls) {
+  void lower(PackOp op, const Kernel &kernel) {
     OpBuilder b(op);
     Arithmetic a(b, op.getLoc());
     Packer packer(a, op, vectorBits);
-    auto kernel = op->getParentOfType<func::FuncOp>();
     int64_t tasks = packer.getNumTasks(), work = op.getPanels().getNumElements();
     Index begin = 0, end = tasks;
-    if (tasks > 1 && work >= 2 * kWorkOfThread && kernel.isPrivate()) {
-      unsigned first = kernel.getNumArguments();
-      auto index = b.getIndexType();
-      (void)kernel.insertArguments({first, first}, {index, index}, {DictionaryAttr(), DictionaryAttr()},
-                                   {kernel.getLoc(), kernel.getLoc()});
-      begin = Value(kernel.getArgument(first));
-      end = Value(kernel.getArgument(first + 1));
-      for (func::CallOp call : calls) {
-        OpBuilder caller(call);
-        Value count = arith::ConstantIndexOp::create(caller, call.getLoc(), tasks);
-        Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
-        mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
-                                       call.getOperands(), count,
-                                       static_cast<uint64_t>(std::max<int64_t>(1, tasks * kWorkOfThread / work)));
-        call.erase();
-      }
+    if (tasks > 1 && work >= 2 * kWorkOfThread && canRunAsTasks(op, kernel)) {
+      std::tie(begin, end) = runAsTasks(op, kernel, std::max<int64_t>(1, tasks * kWorkOfThread / work),
+                                        [&](Arithmetic &, ValueRange) { return Index(tasks); });
       ++numParallel;
     }
     a.forEach(begin, end, 1, [&](Index task) { packer.pack(task); });

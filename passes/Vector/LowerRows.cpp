@@ -13,9 +13,7 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Vector/Passes.h"
 #include "passes/Vector/RowBuilder.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/SymbolTable.h"
+#include "passes/Vector/Tasks.h"
 
 namespace mlc {
 #define GEN_PASS_DEF_VECTORLOWERROWSPASS
@@ -35,50 +33,27 @@ struct LowerRows final : mlc::impl::VectorLowerRowsPassBase<LowerRows> {
   using VectorLowerRowsPassBase::VectorLowerRowsPassBase;
 
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    SymbolTable symbols(module);
-    llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
-    for (auto function : module.getOps<func::FuncOp>())
-      function.walk([&](func::CallOp call) {
-        if (auto kernel = symbols.lookup<func::FuncOp>(call.getCallee()))
-          calls[kernel].push_back(call);
-      });
+    auto calls = callsOf(getOperation());
     SmallVector<RowsOp> ops;
-    module.walk([&](RowsOp op) { ops.push_back(op); });
+    getOperation().walk([&](RowsOp op) { ops.push_back(op); });
     for (RowsOp op : ops) {
-      auto kernel = op->getParentOfType<func::FuncOp>();
-      lower(op, kernel.isPrivate() ? kernel : nullptr, calls.lookup(kernel));
+      auto function = op->getParentOfType<func::FuncOp>();
+      lower(op, {function, calls.lookup(function)});
       ++numLowered;
     }
   }
 
-  void lower(RowsOp op, func::FuncOp kernel, ArrayRef<func::CallOp> calls) {
+  void lower(RowsOp op, const Kernel &kernel) {
     OpBuilder b(op);
     Arithmetic a(b, op.getLoc());
     RowBuilder builder(a, op, vectorBits);
     Index begin = 0, end = builder.rowCount();
     int64_t grain = std::max<int64_t>(1, kWorkOfRange / std::max<int64_t>(1, builder.workOfRow()));
-    bool parallel = kernel && !(end.isConstant() && end.constant() < 2 * grain) &&
-                    llvm::all_of(op.getOperands(), llvm::IsaPred<BlockArgument>);
-    if (parallel) {
-      auto index = b.getIndexType();
-      unsigned first = kernel.getNumArguments();
-      (void)kernel.insertArguments({first, first}, {index, index}, {DictionaryAttr(), DictionaryAttr()},
-                                   {kernel.getLoc(), kernel.getLoc()});
-      begin = Value(kernel.getArgument(first));
-      end = Value(kernel.getArgument(first + 1));
-      for (func::CallOp call : calls) {
-        OpBuilder caller(call);
-        Arithmetic outside(caller, call.getLoc());
-        SmallVector<Value> operands;
-        for (Value operand : op.getOperands())
-          operands.push_back(call.getOperand(cast<BlockArgument>(operand).getArgNumber()));
-        Value count = outside.value(countRows(outside, op, operands));
-        Value frame = call->getParentOfType<func::FuncOp>().getArgument(0);
-        mlc::rt::ParallelForOp::create(caller, call.getLoc(), frame, call.getCalleeAttr().getLeafReference(),
-                                       call.getOperands(), count, static_cast<uint64_t>(grain));
-        call.erase();
-      }
+    bool isSmall = end.isConstant() && end.constant() < 2 * grain;
+    if (!isSmall && canRunAsTasks(op, kernel)) {
+      std::tie(begin, end) = runAsTasks(op, kernel, grain, [&](Arithmetic &outside, ValueRange operands) {
+        return countRows(outside, op, operands);
+      });
       ++numParallel;
     }
     a.forEach(begin, end, 1, [&](Index row) { builder.build(row); });

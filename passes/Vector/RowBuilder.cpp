@@ -73,23 +73,12 @@ Value combine(Arithmetic &a, vector::CombiningKind kind, Value value, Value sum,
   return mask ? Value(arith::SelectOp::create(a.b, a.loc, mask, result, sum)) : result;
 }
 
-/// The size of a loop: an axis of an operand, read from `operands` in its place.
-Index sizeOf(Arithmetic &a, kernel::RowsOp op, unsigned loop, ValueRange operands) {
-  if (!ShapedType::isDynamic(op.getSizes()[loop]))
-    return op.getSizes()[loop];
-  for (auto [operand, map] : llvm::zip(operands, op.getMaps().getAsValueRange<AffineMapAttr>()))
-    for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-      if (expr == a.b.getAffineDimExpr(loop))
-        return Value(memref::DimOp::create(a.b, a.loc, operand, axis));
-  llvm_unreachable("every loop is an axis of some operand");
-}
-
 } // namespace
 
 Index countRows(Arithmetic &a, kernel::RowsOp op, ValueRange operands) {
   Index count = 1;
   for (unsigned loop = 0; loop < op.getRows(); ++loop)
-    count = a.mul(count, sizeOf(a, op, loop, operands));
+    count = a.mul(count, sizeOfLoop(a, op.getSizes(), op.getMaps(), operands, loop));
   return count;
 }
 
@@ -98,14 +87,9 @@ RowBuilder::RowBuilder(Arithmetic &arithmetic, kernel::RowsOp op, int64_t vector
   for (Value operand : op.getOperands())
     operands.push_back(flatten(a, operand));
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
-    Loop entry{sizeOf(a, op, loop, op.getOperands()), {}};
-    for (auto [i, map] : llvm::enumerate(op.getMaps().getAsValueRange<AffineMapAttr>())) {
-      Index stride = 0;
-      for (auto [axis, expr] : llvm::enumerate(map.getResults()))
-        if (expr.isFunctionOfDim(loop))
-          stride = a.add(stride, a.mul(kernel::coefficientOf(expr, loop), operands[i].strides[axis]));
-      entry.strides.push_back(stride);
-    }
+    Loop entry{sizeOfLoop(a, op.getSizes(), op.getMaps(), op.getOperands(), loop), {}};
+    for (auto [operand, map] : llvm::zip(operands, op.getMaps().getAsValueRange<AffineMapAttr>()))
+      entry.strides.push_back(strideOf(a, operand, map, loop));
     loops.push_back(entry);
   }
   // Loops of one iteration go, and neighbours whose steps join up become one.

@@ -146,6 +146,25 @@ Flat flatten(Arithmetic &a, Value memref) {
   return flat;
 }
 
+Index strideOf(Arithmetic &a, const Flat &operand, AffineMap map, unsigned loop) {
+  Index stride = 0;
+  for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+    if (expr.isFunctionOfDim(loop))
+      stride = a.add(stride, a.mul(kernel::coefficientOf(expr, loop), operand.strides[axis]));
+  return stride;
+}
+
+Index sizeOfLoop(Arithmetic &a, ArrayRef<int64_t> sizes, ArrayAttr maps, ValueRange operands, unsigned loop,
+                 std::optional<unsigned> skip) {
+  if (!ShapedType::isDynamic(sizes[loop]))
+    return sizes[loop];
+  for (auto [i, operand, map] : llvm::enumerate(operands, maps.getAsValueRange<AffineMapAttr>()))
+    for (auto [axis, expr] : llvm::enumerate(map.getResults()))
+      if (i != skip && expr == a.b.getAffineDimExpr(loop))
+        return Value(memref::DimOp::create(a.b, a.loc, operand, axis));
+  llvm_unreachable("every loop is an axis of some operand");
+}
+
 bool joins(const Loop &around, const Loop &inside) {
   if (!inside.size.isConstant())
     return false;

@@ -67,6 +67,14 @@ struct Flat {
 
 Flat flatten(Arithmetic &arithmetic, mlir::Value memref);
 
+/// The elements by which a step of `loop` moves an operand whose axes are `map` of the loops.
+Index strideOf(Arithmetic &arithmetic, const Flat &operand, mlir::AffineMap map, unsigned loop);
+
+/// The size of `loop`: of `sizes`, or where that is dynamic, an axis of one of the `operands`, whose axes are `maps` of
+/// the loops. The axes of operand `skip` are others.
+Index sizeOfLoop(Arithmetic &arithmetic, llvm::ArrayRef<int64_t> sizes, mlir::ArrayAttr maps, mlir::ValueRange operands,
+                 unsigned loop, std::optional<unsigned> skip = {});
+
 /// A loop with the stride of every operand.
 struct Loop {
   Index size;
