@@ -64,15 +64,7 @@ Values conv(NodeImporter &n) {
   Shape shape = n.shape(x);
   Windowing w(n, ArrayRef<Size>(shape).drop_front(2), n.type(filter).getShape().drop_front(2));
   int64_t groups = n.intAttr("group", 1);
-  Ints pads(2 * w.strides.size(), 0);
-  if (w.hasStaticPads()) {
-    pads = w.staticPads();
-  } else {
-    Shape low(2, n.constantSize(0)), high(low);
-    low.append(w.low);
-    high.append(w.high);
-    x = n.pad(PadMode::constant, x, n.scalarLike(x, 0), low, high);
-  }
+  Ints pads = w.padsFor(n, x, n.scalarLike(x, 0));
   Value result = n.make<ConvOp>(x, filter, w.strides, pads, w.dilations, static_cast<uint64_t>(groups));
   if (Value bias = n.optionalInput(2))
     result = addBias(n, result, bias);

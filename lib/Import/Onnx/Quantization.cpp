@@ -187,16 +187,8 @@ Value integerConv(NodeImporter &n, QuantizedOperand input, QuantizedOperand filt
   Shape shape = n.shape(input.value);
   Windowing w(n, ArrayRef<Size>(shape).drop_front(2), n.type(filter.value).getShape().drop_front(2));
   int64_t groups = n.intAttr("group", 1);
-  Ints pads(2 * w.strides.size(), 0);
-  if (w.hasStaticPads()) {
-    pads = w.staticPads();
-  } else {
-    Shape low(2, n.constantSize(0)), high(low);
-    low.append(w.low);
-    high.append(w.high);
-    Value fill = input.zeroPoint ? input.zeroPoint : n.scalarLike(input.value, 0);
-    input.value = n.pad(PadMode::constant, input.value, fill, low, high);
-  }
+  Value fill = input.zeroPoint ? input.zeroPoint : n.scalarLike(input.value, 0);
+  Ints pads = w.padsFor(n, input.value, fill);
   Type i8 = n.b.getI8Type(), i32 = n.b.getI32Type();
   if (filter.zeroPoint && n.element(filter.value).isUnsignedInteger(8) && n.graph.isFilledWith(filter.zeroPoint, 128)) {
     // u8 around 128 is i8 around 0.

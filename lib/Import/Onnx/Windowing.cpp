@@ -64,4 +64,14 @@ Ints Windowing::staticPads() const {
   return pads;
 }
 
+Ints Windowing::padsFor(NodeImporter &n, Value &input, Value fill) const {
+  if (hasStaticPads())
+    return staticPads();
+  Shape below(2, n.constantSize(0)), above(below);
+  below.append(low);
+  above.append(high);
+  input = n.pad(graph::PadMode::constant, input, fill, below, above);
+  return Ints(2 * strides.size(), 0);
+}
+
 } // namespace mlc::onnximport

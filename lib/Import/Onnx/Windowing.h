@@ -19,6 +19,9 @@ struct Windowing final {
   bool hasStaticPads() const;
   /// Static pads: low, then high.
   Ints staticPads() const;
+  /// The pads of an op on `input`, a tensor [N, C, x…]. Where only a run knows them, they are zeros, and `input`
+  /// becomes one that is padded with `fill`, a scalar.
+  Ints padsFor(NodeImporter &n, mlir::Value &input, mlir::Value fill) const;
 };
 
 } // namespace mlc::onnximport

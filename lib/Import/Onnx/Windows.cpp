@@ -10,17 +10,6 @@ using namespace mlc::graph;
 namespace mlc::onnximport {
 namespace {
 
-/// The pads of a pool as the op takes them; SAME with run-time sizes is padded before, with `fill`.
-Ints poolPads(NodeImporter &n, Windowing &w, Value &x, Value fill) {
-  if (w.hasStaticPads())
-    return w.staticPads();
-  Shape low(2, n.constantSize(0)), high(low);
-  low.append(w.low);
-  high.append(w.high);
-  x = n.pad(PadMode::constant, x, fill, low, high);
-  return Ints(2 * w.strides.size(), 0);
-}
-
 Value lowest(NodeImporter &n, Value x) {
   Type type = n.element(x);
   if (isa<FloatType>(type))
@@ -39,7 +28,7 @@ Values maxPool(NodeImporter &n) {
   Windowing w = windowOf(n, x);
   bool ceil = n.intAttr("ceil_mode", 0), columnMajor = n.intAttr("storage_order", 0);
   if (!n.hasOutput(1)) {
-    Ints pads = poolPads(n, w, x, lowest(n, x));
+    Ints pads = w.padsFor(n, x, lowest(n, x));
     return {n.make<PoolOp>(PoolKind::max, x, w.kernel, w.strides, pads, w.dilations, ceil, false)};
   }
   if (!w.hasStaticPads())
@@ -55,10 +44,10 @@ Values averagePool(NodeImporter &n) {
     return {n.make<PoolOp>(PoolKind::average, x, w.kernel, w.strides, w.staticPads(), w.dilations, ceil, includePad)};
   // sum / count, both over the padded input
   Value ones = n.expand(n.scalarLike(x, 1), n.shape(x));
-  Ints pads = poolPads(n, w, x, n.scalarLike(x, 0));
+  Ints pads = w.padsFor(n, x, n.scalarLike(x, 0));
   if (includePad)
     return {n.make<PoolOp>(PoolKind::average, x, w.kernel, w.strides, pads, w.dilations, ceil, true)};
-  poolPads(n, w, ones, n.scalarLike(x, 0));
+  w.padsFor(n, ones, n.scalarLike(x, 0));
   auto sum = [&](Value value) {
     return n.make<PoolOp>(PoolKind::sum, value, w.kernel, w.strides, pads, w.dilations, ceil, false);
   };
@@ -81,7 +70,7 @@ Values lpPool(NodeImporter &n) {
   double p = normOrder(n);
   bool ceil = n.intAttr("ceil_mode", 0);
   Value powers = powerOf(n, x, p);
-  Ints pads = poolPads(n, w, powers, n.scalarLike(x, 0));
+  Ints pads = w.padsFor(n, powers, n.scalarLike(x, 0));
   return {root(n, n.make<PoolOp>(PoolKind::sum, powers, w.kernel, w.strides, pads, w.dilations, ceil, false), p)};
 }
 
