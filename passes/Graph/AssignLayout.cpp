@@ -252,7 +252,7 @@ struct SinkThroughUnitAxes final : OpRewritePattern<ReshapeOp> {
     auto moved = op.getInput().getDefiningOp<TransposeOp>();
     if (!moved)
       return rewriter.notifyMatchFailure(op, "the input is not transposed");
-    auto type = cast<RankedTensorType>(op.getType()), source = cast<RankedTensorType>(moved.getInput().getType());
+    auto type = cast<RankedTensorType>(op.getType());
     ArrayRef<int64_t> before = cast<RankedTensorType>(moved.getType()).getShape(), after = type.getShape();
     // One axis of unknown size is the same on both sides, since all the others are.
     if (type.getNumDynamicDims() > 1 || before == after)
@@ -283,7 +283,6 @@ struct SinkThroughUnitAxes final : OpRewritePattern<ReshapeOp> {
     auto appended = static_cast<int64_t>(axes.size());
     for (int64_t axis : from)
       permutation.push_back(axis < 0 ? appended++ : llvm::lower_bound(axes, axis) - axes.begin());
-    assert(source.getNumDynamicDims() <= 1 && "as many as the result");
     Value result = ReshapeOp::create(rewriter, op.getLoc(), moved.getInput(), sizes);
     rewriter.replaceOpWithNewOp<TransposeOp>(op, type, result, permutation);
     return success();

@@ -81,15 +81,15 @@ struct ApproximateMath final : mlc::impl::VectorApproximateMathPassBase<Approxim
   void runOnOperation() override {
     using namespace mlc::elementary;
     RewritePatternSet patterns(&getContext());
-    patterns.add<BuildFunction<math::ExpOp, buildExp>, BuildFunction<math::ExpM1Op, buildExpM1>,
-                 BuildFunction<math::LogOp, buildLog>, BuildFunction<math::Log1pOp, buildLog1P>,
-                 BuildFunction<math::ErfOp, buildErf>, BuildFunction<math::SinOp, buildSin>,
-                 BuildFunction<math::CosOp, buildCos>, BuildFunction<math::TanOp, buildTan>,
-                 BuildFunction<math::AsinOp, buildAsin>, BuildFunction<math::AcosOp, buildAcos>,
-                 BuildFunction<math::AtanOp, buildAtan>, BuildFunction<math::SinhOp, buildSinh>,
-                 BuildFunction<math::CoshOp, buildCosh>, BuildFunction<math::TanhOp, buildTanh>,
-                 BuildFunction<math::AsinhOp, buildAsinh>, BuildFunction<math::AcoshOp, buildAcosh>,
-                 BuildFunction<math::AtanhOp, buildAtanh>, BuildPower>(&getContext());
+    patterns.add<BuildFunction<math::ExpOp, buildExp>, BuildFunction<math::LogOp, buildLog>,
+                 BuildFunction<math::Log1pOp, buildLog1P>, BuildFunction<math::ErfOp, buildErf>,
+                 BuildFunction<math::SinOp, buildSin>, BuildFunction<math::CosOp, buildCos>,
+                 BuildFunction<math::TanOp, buildTan>, BuildFunction<math::AsinOp, buildAsin>,
+                 BuildFunction<math::AcosOp, buildAcos>, BuildFunction<math::AtanOp, buildAtan>,
+                 BuildFunction<math::SinhOp, buildSinh>, BuildFunction<math::CoshOp, buildCosh>,
+                 BuildFunction<math::TanhOp, buildTanh>, BuildFunction<math::AsinhOp, buildAsinh>,
+                 BuildFunction<math::AcoshOp, buildAcosh>, BuildFunction<math::AtanhOp, buildAtanh>, BuildPower>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -184,8 +184,6 @@ Expression boundedExpM1(const Expression &x) {
   return part.growth * scale + (scale - 1);
 }
 
-Expression expM1(const Expression &x) { return select(x > 20, scaledExp(x, 0), boundedExpM1(atMost(x, 40))); }
-
 //===----------------------------------------------------------------------------------------------------------===//
 // Logarithms
 //===----------------------------------------------------------------------------------------------------------===//
@@ -452,7 +450,6 @@ Expression erf(const Expression &x) {
 
 #define MLC_ELEMENTARY(NAME, FUNCTION)                                                                                 \
   Value build##NAME(OpBuilder &b, Location loc, Value x) { return FUNCTION(Expression(b, loc, x)); }
-MLC_ELEMENTARY(ExpM1, expM1)
 MLC_ELEMENTARY(Log, log)
 MLC_ELEMENTARY(Log1P, log1p)
 MLC_ELEMENTARY(Erf, erf)

@@ -14,7 +14,6 @@
 namespace mlc::elementary {
 
 mlir::Value buildExp(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
-mlir::Value buildExpM1(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 mlir::Value buildLog(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
 /// log(1 + x)
 mlir::Value buildLog1P(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x);
