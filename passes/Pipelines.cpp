@@ -5,6 +5,7 @@
 #include "passes/Conversion/Passes.h"
 #include "passes/Graph/Passes.h"
 #include "passes/Linalg/Passes.h"
+#include "passes/Train/Passes.h"
 #include "passes/Vector/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -25,8 +26,10 @@ void importPhase(OpPassManager &, const PipelineOptions &) {}
 } // namespace
 
 void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
-  pm.addPass(createCanonicalizerPass()); // folds, and drops what nobody uses
-  pm.addPass(createCSEPass());           // equal subgraphs once
+  if (!options.training)
+    pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // layers that train differently
+  pm.addPass(createCanonicalizerPass());                          // folds, and drops what nobody uses
+  pm.addPass(createCSEPass());                                    // equal subgraphs once
   if (options.optLevel > 0) {
     if (!options.exact)
       pm.addNestedPass<func::FuncOp>(createGraphFormIntegerProductsPass()); // quantized models compute in integers
@@ -165,6 +168,7 @@ ArrayRef<Phase> getPhases() {
 void registerPassesAndPipelines() {
   registerConversionPasses();
   registerGraphPasses();
+  registerTrainPasses();
   registerLinalgPasses();
   registerVectorPasses();
   registerBufferPasses();
@@ -177,7 +181,7 @@ void registerPassesAndPipelines() {
     PassPipelineRegistration<Options>("phase-" + phase.name.str(),
                                       "the passes that lead to the phase " + phase.name.str(),
                                       [&phase](OpPassManager &pm, const Options &options) {
-                                        phase.build(pm, PipelineOptions{options.optLevel, options.exact, {}});
+                                        phase.build(pm, PipelineOptions{options.optLevel, options.exact, false, {}});
                                       });
 }
 

@@ -14,6 +14,8 @@ struct PipelineOptions {
   unsigned optLevel = 3;
   /// No transformation that computes other terms than the model's: no Winograd convolutions.
   bool exact = false;
+  /// The model becomes a training program.
+  bool training = false;
   /// The processor to generate code for.
   TargetProperties target;
 };

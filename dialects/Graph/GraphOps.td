@@ -123,6 +123,9 @@ def ParameterOp : Op<Graph_Dialect, "parameter", [Symbol, IsolatedFromAbove, Sin
     are stored as they are needed, otherwise with the importer (no `file`), and then the IR alone cannot be compiled.
     With a body the bytes are computed at compile time from other weights; nothing of the body runs with the model.
 
+    A parameter that nobody has trained yet has an `initializer` instead of bytes: a dictionary with `kind` and its numbers. Training leaves
+    one that is `frozen` as it is, and a `statistic` (of a batch normalization) to the op that it belongs to.
+
     Constraints: (C1) the type has a static shape; (C2) a body ends with a `graph.yield` of the type, whose sign may
     differ; (C3) its other ops are those that a compiler can evaluate.
 
@@ -137,8 +140,12 @@ def ParameterOp : Op<Graph_Dialect, "parameter", [Symbol, IsolatedFromAbove, Sin
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Graph_Tensor>:$type, OptionalAttr<StrAttr>:$file,
-                       OptionalAttr<I64Attr>:$offset);
+                       OptionalAttr<I64Attr>:$offset, OptionalAttr<DictionaryAttr>:$initializer, UnitAttr:$frozen,
+                       UnitAttr:$statistic);
   let regions = (region AnyRegion:$body);
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type), [{
+    build($_builder, $_state, name, type, /*file=*/nullptr, /*offset=*/nullptr, /*initializer=*/nullptr);
+  }]>];
   let assemblyFormat = "$sym_name `:` $type attr-dict (`=` $body^)?";
   let hasVerifier = 1;
 }

@@ -20,7 +20,7 @@ extern "C" {
 typedef struct mlc_frame {
   const void *const *inputs;         /**< one pointer an input, to dense row-major elements */
   const int64_t *const *input_sizes; /**< one array of sizes an input */
-  const void *weights;               /**< aligned to 64 bytes */
+  const void *weights;               /**< aligned to 64 bytes; of a training program its state, which entries write */
   uint8_t *arena;                    /**< mlc_model_info.arena_bytes, aligned to 64 bytes */
   mlc_model *context;
   mlc_node_time *profile; /**< one entry a node, for mlc_rt_mark; NULL unless the run is profiled */
@@ -41,6 +41,54 @@ typedef struct mlc_model_info {
   uint32_t reserved;
 } mlc_model_info;
 
+/** What a state of a training program is for. */
+typedef enum mlc_state_role {
+  MLC_STATE_PARAMETER = 0, /**< a weight that is trained */
+  MLC_STATE_FROZEN = 1,    /**< a weight that is not */
+  MLC_STATE_STATISTIC = 2, /**< a running mean or variance of a batch normalization */
+  MLC_STATE_OPTIMIZER = 3, /**< what an optimizer keeps of the past */
+  MLC_STATE_AVERAGE = 4,   /**< the moving average of a parameter, which evaluation and export use */
+  MLC_STATE_GRADIENT = 5   /**< the sum of gradients since the last update; zeros between updates */
+} mlc_state_role;
+
+/** A tensor that lives from one step to the next. */
+typedef struct mlc_state_info {
+  const char *name;        /**< of a weight its own; otherwise `<slot>/<weight>`, as "adam_m/dense.kernel" */
+  const int64_t *sizes;    /**< `rank` sizes */
+  uint64_t offset;         /**< from the begin of the state in bytes, a multiple of 64 */
+  const void *data;        /**< its bytes before the first step, or NULL */
+  const char *initializer; /**< where there are none: a JSON object with "kind" and its numbers; NULL for zeros */
+  uint32_t dtype;          /**< an mlc_dtype */
+  uint32_t rank;
+  uint32_t role; /**< an mlc_state_role */
+  uint32_t reserved;
+} mlc_state_info;
+
+/** A training program. Constant data of the executable. The entries work on one state that the runtime owns; each is an
+ * ordinary model, whose inputs and outputs have names: the model's own, then those said here. */
+typedef struct mlc_train_info {
+  uint32_t abi_version; /**< MLC_ABI_VERSION of the compiler */
+  uint32_t struct_size; /**< sizeof(mlc_train_info) of the compiler */
+  const char *name;     /**< of the model */
+  const char *
+      config; /**< a JSON object: loss, optimizer, schedule, metrics, batch, epochs …, as docs/Training.md lists them */
+  const mlc_model_info *step; /**< inputs…, label, learning_rate (f32), iteration (i64), seed (i64) -> loss (f32),
+                                 outputs…; updates the state */
+  const mlc_model_info *gradients; /**< inputs…, label, weight (f32), iteration, seed -> loss, outputs…; adds the
+                                      gradients of weight * loss */
+  const mlc_model_info
+      *apply; /**< learning_rate, iteration -> nothing; updates by the summed gradients, and makes them zero */
+  const mlc_model_info *evaluate; /**< inputs…, label -> loss, outputs… */
+  const mlc_model_info *predict;  /**< inputs… -> outputs… */
+  const mlc_state_info *states;
+  uint64_t state_bytes;
+  const void *onnx; /**< the model for inference as a serialized ModelProto without its weights, or NULL */
+  uint64_t onnx_bytes;
+  const char *onnx_reason; /**< why there is no ONNX model, where there is none */
+  uint32_t num_states;
+  uint32_t reserved;
+} mlc_train_info;
+
 #if defined(__cplusplus)
 #define MLC_STATIC_ASSERT static_assert
 #else
@@ -54,6 +102,8 @@ MLC_STATIC_ASSERT(sizeof(mlc_profile) == 40, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_api) == 104, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 72, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_frame) == 48, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_state_info) == 56, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_train_info) == 112, "ABI");
 
 /* -- Called by the functions that a library exports. Hidden symbols, linked statically into every library. ----------
  */
@@ -65,6 +115,15 @@ mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options,
  *  and -v4 (with AVX512-VNNI); the best that this processor has is taken, or the one that the environment variable
  *  MLC_CPU_LEVEL (v2, v3, v4) names. MLC_FAILED_PRECONDITION where the processor does not have it. */
 mlc_status mlc_rt_create_multi(const mlc_model_info *const *levels, const mlc_options *options, mlc_model **model);
+
+/** A context of an entry of a training program on `state`, the caller's, aligned to 64 bytes. Contexts of one program
+ * run one at a time; with `sibling` they share its threads, and it is destroyed last. */
+mlc_status mlc_rt_create_stateful(const mlc_model_info *info, const mlc_options *options, void *state,
+                                  mlc_model *sibling, mlc_model **model);
+
+/** The main function of a training executable; the exit code is 0 when done, 1 where the input is at fault, 2 for
+ * usage, 70 for a bug. */
+int mlc_train_main(const mlc_train_info *info, int argc, char **argv);
 
 /** mlc_api.run and mlc_api.destroy. */
 mlc_status mlc_rt_run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *outputs);

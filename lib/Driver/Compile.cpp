@@ -258,7 +258,7 @@ bool Compilation::runPhase(const Phase &phase, Variant &variant) {
   passes.enableVerifier(true);
   if (options.timing)
     passes.enableTiming();
-  phase.build(passes, PipelineOptions{options.optLevel, options.exact, variant.target});
+  phase.build(passes, PipelineOptions{options.optLevel, options.exact, false, variant.target});
   if (failed(passes.run(*variant.module))) {
     std::cerr << "mlc-opt: " << options.input << ": the phase " << phase.name.str() << " failed\n";
     return false;

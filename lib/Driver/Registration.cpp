@@ -4,6 +4,7 @@
 #include "dialects/Graph/GraphDialect.h"
 #include "dialects/Kernel/KernelDialect.h"
 #include "dialects/Rt/RtDialect.h"
+#include "dialects/Train/TrainDialect.h"
 #include "passes/Pipelines.h"
 
 #include "mlir/InitAllDialects.h"
@@ -19,7 +20,7 @@ void registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
-  registry.insert<graph::GraphDialect, kernel::KernelDialect, rt::RtDialect>();
+  registry.insert<graph::GraphDialect, kernel::KernelDialect, rt::RtDialect, train::TrainDialect>();
 }
 
 void registerPasses() {

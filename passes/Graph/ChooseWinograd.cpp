@@ -40,8 +40,8 @@ struct ChooseWinograd final : mlc::impl::GraphChooseWinogradPassBase<ChooseWinog
         auto source = symbols.lookup<ParameterOp>(weight.getParameter());
         OpBuilder before(source);
         before.setInsertionPointAfter(source);
-        auto parameter = ParameterOp::create(before, source.getLoc(), (weight.getParameter() + ".winograd").str(), type,
-                                             nullptr, nullptr);
+        auto parameter =
+            ParameterOp::create(before, source.getLoc(), (weight.getParameter() + ".winograd").str(), type);
         parameter->setAttr("graph.winograd", weight.getParameterAttr());
         name = FlatSymbolRefAttr::get(symbols.insert(parameter));
       }

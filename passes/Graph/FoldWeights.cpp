@@ -108,9 +108,8 @@ private:
       builder.setInsertionPointAfter(first);
     else
       name = "constant.folded";
-    Type type = root->getResult(0).getType();
-    auto parameter = ParameterOp::create(builder, root->getLoc(), builder.getStringAttr(name), TypeAttr::get(type),
-                                         nullptr, nullptr);
+    auto type = cast<RankedTensorType>(root->getResult(0).getType());
+    auto parameter = ParameterOp::create(builder, root->getLoc(), name, type);
     FlatSymbolRefAttr symbol = FlatSymbolRefAttr::get(symbols.insert(parameter));
     OpBuilder inside = OpBuilder::atBlockBegin(&parameter.getBody().emplaceBlock());
     IRMapping copies;

@@ -182,7 +182,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
                                         RankedTensorType type) {
     OpBuilder before(source);
     before.setInsertionPointAfter(source);
-    auto parameter = mlc::graph::ParameterOp::create(before, source.getLoc(), name, type, nullptr, nullptr);
+    auto parameter = mlc::graph::ParameterOp::create(before, source.getLoc(), name, type);
     symbols->insert(parameter);
     return parameter;
   }

@@ -24,7 +24,9 @@ uint64_t mlc_dtype_bytes(uint32_t dtype) {
   }
 }
 
-mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options, mlc_model **result) {
+/* A context; its weights are at `state`, or the model's own where that is NULL. */
+static mlc_status create(const mlc_model_info *info, const mlc_options *options, void *state, mlc_model *sibling,
+                         mlc_model **result) {
   *result = NULL;
   if (info->abi_version != MLC_ABI_VERSION || info->struct_size != sizeof(mlc_model_info))
     return mlc_status_make(MLC_FAILED_PRECONDITION, "the model was compiled for another version of the runtime");
@@ -55,10 +57,16 @@ mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options,
     model->outputs[i].sizes = calloc(api->outputs[i].rank + 1, sizeof(int64_t));
     failed = !model->outputs[i].sizes;
   }
-  mlc_status status = failed ? mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes of workspace",
-                                               api->name, (unsigned long long)info->arena_bytes)
-                             : mlc_weights_open(model, options ? options->weights_path : NULL);
-  if (status.code == MLC_OK && options && options->threads > 1) {
+  mlc_status status = failed  ? mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot allocate %llu bytes of workspace",
+                                                api->name, (unsigned long long)info->arena_bytes)
+                      : state ? mlc_status_ok()
+                              : mlc_weights_open(model, options ? options->weights_path : NULL);
+  if (state)
+    model->weights = state;
+  if (sibling) {
+    model->threads = sibling->threads;
+    model->borrowed = 1;
+  } else if (status.code == MLC_OK && options && options->threads > 1) {
     model->threads = mlc_threads_create(options->threads - 1);
     if (!model->threads)
       status = mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: cannot start %d threads", api->name, options->threads - 1);
@@ -71,6 +79,15 @@ mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options,
   return status;
 }
 
+mlc_status mlc_rt_create(const mlc_model_info *info, const mlc_options *options, mlc_model **model) {
+  return create(info, options, NULL, NULL, model);
+}
+
+mlc_status mlc_rt_create_stateful(const mlc_model_info *info, const mlc_options *options, void *state,
+                                  mlc_model *sibling, mlc_model **model) {
+  return create(info, options, state, sibling, model);
+}
+
 void mlc_rt_destroy(mlc_model *model) {
   if (!model)
     return;
@@ -79,7 +96,8 @@ void mlc_rt_destroy(mlc_model *model) {
     free(model->outputs[i].own);
     free(model->outputs[i].spare);
   }
-  mlc_threads_destroy(model->threads);
+  if (!model->borrowed)
+    mlc_threads_destroy(model->threads);
   mlc_weights_close(model);
   mlc_pool_destroy(&model->pool);
   free(model->arena);

@@ -46,6 +46,7 @@ struct mlc_model {
   uint64_t mapping_bytes;
   uint8_t *arena;
   mlc_threads *threads; /* NULL for a context of one thread */
+  int32_t borrowed;     /* whether the threads are another context's */
   mlc_pool pool;
   mlc_output *outputs;
   const void **input_data;

@@ -175,7 +175,7 @@ Value GraphImporter::importTensor(const onnx::TensorProto &tensor, OpBuilder &b,
   top.setInsertionPoint(module.getBody(), module.getBody()->begin());
   if (numWeights > 1) // in the order of the model
     top.setInsertionPointAfter(SymbolTable::lookupSymbolIn(module, "w" + std::to_string(numWeights - 2)));
-  graph::ParameterOp::create(top, loc, b.getStringAttr(name), TypeAttr::get(type), StringAttr(), IntegerAttr());
+  graph::ParameterOp::create(top, loc, name, type);
   return graph::WeightOp::create(b, loc, type, FlatSymbolRefAttr::get(&context, name));
 }
 
