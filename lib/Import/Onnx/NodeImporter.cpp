@@ -16,9 +16,7 @@ namespace mlc::onnximport {
 
 NodeImporter::NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, OpBuilder &builder,
                            Location loc)
-    : graph(graph), node(node), opset(opset), b(builder), loc(loc), sizes(builder, loc) {
-  sizes.useKnown(&graph.shapes);
-}
+    : GraphBuilder(builder, loc, graph.shapes), graph(graph), node(node), opset(opset) {}
 
 Value NodeImporter::input(unsigned i) {
   if (!hasInput(i))
@@ -121,7 +119,7 @@ void NodeImporter::checkAttributes() {
 
 Type NodeImporter::elementType(int64_t dataType) { return graph.elementType(static_cast<int32_t>(dataType)); }
 
-Values NodeImporter::finish(Operation *op) {
+void NodeImporter::settle(Operation *op) {
   // Types are inferred from what was built; what the op has to say against it is the node's problem.
   std::string said;
   ScopedDiagnosticHandler handler(b.getContext(), [&](Diagnostic &diagnostic) {
@@ -155,125 +153,32 @@ Values NodeImporter::finish(Operation *op) {
     reason.consume_front("op ");
     fail(reason.empty() ? "the operands do not fit together" : reason);
   }
-  // Fold what is known; shapes become scalars.
-  struct Replaced final : RewriterBase::Listener {
-    Values values;
-    void notifyOperationReplaced(Operation *, ValueRange with) override { values.assign(with.begin(), with.end()); }
-  } replaced;
-  SmallVector<Value> folded;
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(op);
-  if (succeeded(b.tryFold(op, folded)) && !folded.empty()) {
-    op->erase();
-    return Values(folded.begin(), folded.end());
-  }
-  IRRewriter rewriter(b);
-  rewriter.setListener(&replaced);
-  if (succeeded(graph::scalarizeShapeArithmetic(op, rewriter)))
-    return replaced.values;
-  // Remember the sizes of the results in terms of those of the operands, so that a symbol stays one value.
-  b.setInsertionPointAfter(op);
-  llvm::SmallVector<Shape> shapes;
-  if (succeeded(cast<graph::ShapeOpInterface>(op).inferShapes(sizes, shapes)))
-    for (auto [result, shape] : llvm::zip(op->getResults(), shapes)) {
-      for (auto [axis, size] : llvm::enumerate(shape))
-        if (int64_t known = cast<RankedTensorType>(result.getType()).getDimSize(axis); !ShapedType::isDynamic(known))
-          size = sizes.constant(known);
-      graph.shapes[result] = std::move(shape);
-    }
-  return Values(op->getResults());
 }
-
-Value NodeImporter::constant(DenseElementsAttr value) { return graph::ConstantOp::create(b, loc, value).getResult(); }
-
-Value NodeImporter::ints(ArrayRef<int64_t> values) {
-  return constant(
-      DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), values));
-}
-
-Value NodeImporter::scalar(Type element, double value) { return graph::buildScalarConstant(b, loc, element, value); }
 
 Value NodeImporter::tensorConstant(const onnx::TensorProto &tensor) { return graph.importTensor(tensor, b, loc); }
-
-Value NodeImporter::fromSizes(ArrayRef<Size> values) {
-  if (llvm::all_of(values, [](Size size) { return graph::getConstant(size).has_value(); }))
-    return ints(llvm::map_to_vector(values, [](Size size) { return *graph::getConstant(size); }));
-  SmallVector<Value> elements;
-  for (Size size : values)
-    elements.push_back(b.createOrFold<arith::IndexCastOp>(loc, b.getI64Type(), sizes.value(size)));
-  return tensor::FromElementsOp::create(
-      b, loc, RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI64Type()), elements);
-}
-
-Value NodeImporter::fromSize(Size size, Type element) {
-  Value value = fromSizes(size);
-  return cast(reshape(value, {}), element);
-}
-
-Value NodeImporter::cast(Value value, Type element) {
-  return NodeImporter::element(value) == element ? value : make<graph::CastOp>(value, element);
-}
-
-namespace {
-/// Index values and constants apart, as the ops take them.
-struct Split final {
-  explicit Split(ArrayRef<Size> sizes) { dispatchIndexOpFoldResults(sizes, values, statics); }
-  SmallVector<Value> values;
-  SmallVector<int64_t> statics;
-};
-} // namespace
 
 Value NodeImporter::reshape(Value value, ArrayRef<Size> shape) {
   for (Size size : shape)
     if (std::optional<int64_t> known = graph::getConstant(size))
       require(*known >= 0, "expected sizes that are not negative, but got " + Twine(*known));
-  Split split(shape);
-  return make<graph::ReshapeOp>(value, split.values, split.statics);
+  return GraphBuilder::reshape(value, shape);
 }
 
 Value NodeImporter::expand(Value value, ArrayRef<Size> shape) {
   for (Size size : shape)
     if (std::optional<int64_t> known = graph::getConstant(size))
       require(*known >= 0, "expected sizes that are not negative, but got " + Twine(*known));
-  Split split(shape);
-  return make<graph::ExpandOp>(value, split.values, split.statics);
-}
-
-Value NodeImporter::transpose(Value value, ArrayRef<int64_t> permutation) {
-  return make<graph::TransposeOp>(value, permutation);
-}
-
-Value NodeImporter::slice(Value value, ArrayRef<Size> offsets, ArrayRef<Size> sizes, ArrayRef<Size> steps) {
-  Split offset(offsets), size(sizes), step(steps);
-  return make<graph::SliceOp>(value, offset.values, size.values, step.values, offset.statics, size.statics,
-                              step.statics);
+  return GraphBuilder::expand(value, shape);
 }
 
 Value NodeImporter::sliceAxis(Value value, int64_t axis, Size start, Size size) {
   require(axis < rank(value), "expected a list, but got a scalar");
-  Shape offsets(rank(value), constantSize(0)), steps(rank(value), constantSize(1)), extents = shape(value);
-  offsets[axis] = start;
-  extents[axis] = size;
-  return slice(value, offsets, extents, steps);
-}
-
-Value NodeImporter::pad(graph::PadMode mode, Value value, Value fill, ArrayRef<Size> low, ArrayRef<Size> high) {
-  Split lows(low), highs(high);
-  return make<graph::PadOp>(mode, value, fill, lows.values, highs.values, lows.statics, highs.statics);
-}
-
-Value NodeImporter::iota(int64_t axis, ArrayRef<Size> shape, Type element) {
-  Split split(shape);
-  return make<graph::IotaOp>(static_cast<uint64_t>(axis), split.values, split.statics, element);
+  return GraphBuilder::sliceAxis(value, axis, start, size);
 }
 
 Value NodeImporter::unsqueeze(Value value, ArrayRef<int64_t> axes) {
   require(rank(value) + static_cast<int64_t>(axes.size()) < 1024, "the result has too many axes");
-  Shape old = shape(value), result;
-  size_t next = 0;
-  for (size_t i = 0; i < old.size() + axes.size(); ++i)
-    result.push_back(llvm::is_contained(axes, static_cast<int64_t>(i)) ? constantSize(1) : old[next++]);
-  return reshape(value, result);
+  return GraphBuilder::unsqueeze(value, axes);
 }
 
 std::optional<Ints> NodeImporter::knownInts(Value value) {

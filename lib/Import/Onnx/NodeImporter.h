@@ -8,7 +8,7 @@
 #ifndef MLC_LIB_IMPORT_ONNX_NODEIMPORTER_H
 #define MLC_LIB_IMPORT_ONNX_NODEIMPORTER_H
 
-#include "dialects/Graph/GraphDialect.h"
+#include "dialects/Graph/GraphBuilder.h"
 #include "lib/Import/Onnx/ModelFile.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -20,16 +20,16 @@ namespace mlc::onnximport {
 
 using graph::Shape;
 using graph::Size;
+using graph::Values;
 using mlir::RankedTensorType;
 using mlir::Type;
 using mlir::Value;
-using Values = llvm::SmallVector<Value, 4>;
 using Ints = llvm::SmallVector<int64_t, 8>;
 
 class GraphImporter;
 
-/// One node while it is imported.
-class NodeImporter {
+/// One node while it is imported. Ops that do not fit are the model's fault.
+class NodeImporter final : public graph::GraphBuilder {
 public:
   NodeImporter(GraphImporter &graph, const onnx::NodeProto &node, int64_t opset, mlir::OpBuilder &builder,
                mlir::Location loc);
@@ -38,9 +38,6 @@ public:
   const onnx::NodeProto &node;
   /// The version of the node's domain that the model imports.
   const int64_t opset;
-  mlir::OpBuilder &b;
-  mlir::Location loc;
-  graph::SizeBuilder sizes;
 
   // -- Inputs and outputs. Optional ones may be missing or have an empty name.
   unsigned numInputs() const { return node.input_size(); }
@@ -78,62 +75,16 @@ public:
   }
 
   // -- Types.
-  static RankedTensorType type(Value value) { return llvm::cast<RankedTensorType>(value.getType()); }
-  static int64_t rank(Value value) { return type(value).getRank(); }
-  static Type element(Value value) { return type(value).getElementType(); }
-  static bool isFloat(Value value) { return llvm::isa<mlir::FloatType>(element(value)); }
   /// The element type for an ONNX data type.
   Type elementType(int64_t dataType);
 
-  // -- Making ops. Result types are inferred; a shape that does not fit is the model's fault.
-  template <typename Op, typename... Args> Values makeAll(Args &&...args) {
-    unsigned count = Op::template hasTrait<mlir::OpTrait::OneResult>() ? 1 : 2;
-    llvm::SmallVector<Type> unknown(count, RankedTensorType::get({}, b.getI1Type()));
-    return finish(Op::create(b, loc, mlir::TypeRange(unknown), std::forward<Args>(args)...));
-  }
-  template <typename Op, typename... Args> Value make(Args &&...args) {
-    return makeAll<Op>(std::forward<Args>(args)...)[0];
-  }
-
   Value tensorConstant(const onnx::TensorProto &tensor);
-  Value constant(mlir::DenseElementsAttr value);
-  Value ints(llvm::ArrayRef<int64_t> values);
-  /// A rank-0 constant of an element type.
-  Value scalar(Type element, double value);
-  Value scalarLike(Value value, double number) { return scalar(element(value), number); }
-  /// A rank-1 i64 tensor of sizes.
-  Value fromSizes(llvm::ArrayRef<Size> values);
-  /// A scalar tensor of `element` with a size as its value.
-  Value fromSize(Size size, Type element);
-  Shape shape(Value value) { return sizes.shape(value); }
-  Size constantSize(int64_t value) { return sizes.constant(value); }
-
-  // Shorthands; binary ones broadcast.
-  Value add(Value x, Value y) { return make<graph::AddOp>(x, y); }
-  Value sub(Value x, Value y) { return make<graph::SubOp>(x, y); }
-  Value mul(Value x, Value y) { return make<graph::MulOp>(x, y); }
-  Value div(Value x, Value y) { return make<graph::DivOp>(x, y); }
-  Value maximum(Value x, Value y) { return make<graph::MaxOp>(x, y); }
-  Value minimum(Value x, Value y) { return make<graph::MinOp>(x, y); }
-  Value compare(graph::CompareDirection direction, Value x, Value y) { return make<graph::CompareOp>(direction, x, y); }
-  Value select(Value condition, Value x, Value y) { return make<graph::SelectOp>(condition, x, y); }
-  Value exp(Value x) { return make<graph::ExpOp>(x); }
-  Value log(Value x) { return make<graph::LogOp>(x); }
-  Value sqrt(Value x) { return make<graph::SqrtOp>(x); }
-  Value cast(Value value, Type element);
+  // Sizes that a model gives, which must not be negative.
   Value reshape(Value value, llvm::ArrayRef<Size> shape);
   Value expand(Value value, llvm::ArrayRef<Size> shape);
-  Value transpose(Value value, llvm::ArrayRef<int64_t> permutation);
-  Value concat(mlir::ValueRange values, int64_t axis) { return make<graph::ConcatOp>(values, axis); }
-  Value slice(Value value, llvm::ArrayRef<Size> offsets, llvm::ArrayRef<Size> sizes, llvm::ArrayRef<Size> steps);
-  /// Elements [start, start + size) of one axis.
+  /// Elements [start, start + size) of one axis, which a scalar does not have.
   Value sliceAxis(Value value, int64_t axis, Size start, Size size);
-  Value pad(graph::PadMode mode, Value value, Value fill, llvm::ArrayRef<Size> low, llvm::ArrayRef<Size> high);
-  Value iota(int64_t axis, llvm::ArrayRef<Size> sizes, Type element);
-  Value reduce(graph::ReduceKind kind, Value value, llvm::ArrayRef<int64_t> axes, bool keepDims) {
-    return make<graph::ReduceOp>(kind, value, axes, keepDims);
-  }
-  /// Inserts axes of size 1 at `axes` (of the result, sorted).
+  /// Inserts axes of size 1 at `axes` (of the result, sorted), as far as there may be so many.
   Value unsqueeze(Value value, llvm::ArrayRef<int64_t> axes);
 
   /// The value of an integer tensor, where it is known now.
@@ -163,8 +114,10 @@ public:
   /// Throws for attributes that no one asked for.
   void checkAttributes();
 
+protected:
+  void settle(mlir::Operation *op) override;
+
 private:
-  Values finish(mlir::Operation *op);
   std::set<std::string> read;
 };
 

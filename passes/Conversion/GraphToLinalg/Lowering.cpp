@@ -5,7 +5,6 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
 
@@ -257,72 +256,6 @@ Value isInside(OpBuilder &b, Location loc, Value value, Value size) {
 bool isUnsignedElement(Type tensor) {
   Type element = getElementTypeOrSelf(tensor);
   return element.isUnsignedInteger() || element.isInteger(1);
-}
-
-ResolvedShapes resolveShapes(Operation *root) {
-  ResolvedShapes shapes;
-  llvm::DenseMap<Block *, SizeMemo> memos;
-  auto ofArguments = [&](Block &block) {
-    OpBuilder builder = OpBuilder::atBlockBegin(&block);
-    auto function = dyn_cast<FunctionOpInterface>(block.getParentOp());
-    // Axes of one symbol have one size; the runtime has checked it.
-    llvm::StringMap<Size> symbols;
-    for (BlockArgument argument : block.getArguments()) {
-      if (!isa<RankedTensorType>(argument.getType()))
-        continue;
-      Shape shape = SizeBuilder(builder, argument.getLoc()).shape(argument);
-      auto names =
-          function ? function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "mlc.symbols") : ArrayAttr();
-      for (size_t axis = 0; names && axis < names.size() && axis < shape.size(); ++axis)
-        if (StringRef name = cast<StringAttr>(names[axis]).getValue(); !name.empty() && !getConstant(shape[axis]))
-          shape[axis] = symbols.try_emplace(name, shape[axis]).first->second;
-      shapes[argument] = std::move(shape);
-    }
-  };
-  SmallVector<Operation *> ops;
-  root->walk<WalkOrder::PreOrder>([&](Operation *op) {
-    if (isa<ParameterOp>(op)) // computed at compile time
-      return WalkResult::skip();
-    ops.push_back(op);
-    return WalkResult::advance();
-  });
-  for (Operation *op : ops) {
-    OpBuilder builder(op);
-    // A size that is known already is the same value everywhere.
-    if (auto dim = dyn_cast<tensor::DimOp>(op))
-      if (std::optional<int64_t> axis = dim.getConstantIndex())
-        if (auto it = shapes.find(dim.getSource());
-            it != shapes.end() && *axis < static_cast<int64_t>(it->second.size())) {
-          Value size = SizeBuilder(builder, op->getLoc()).value(it->second[*axis]);
-          if (size != dim.getResult())
-            dim.getResult().replaceAllUsesWith(size);
-          continue;
-        }
-    if (auto shaped = dyn_cast<ShapeOpInterface>(op)) {
-      SizeBuilder sizes(builder, op->getLoc());
-      sizes.useKnown(&shapes);
-      sizes.useMemo(&memos[op->getBlock()]);
-      SmallVector<Shape> results;
-      if (succeeded(shaped.inferShapes(sizes, results))) {
-        for (auto [result, shape] : llvm::zip(op->getResults(), results)) {
-          auto type = cast<RankedTensorType>(result.getType());
-          for (auto [axis, size] : llvm::enumerate(shape))
-            if (!type.isDynamicDim(axis))
-              size = sizes.constant(type.getDimSize(axis));
-          shapes[result] = std::move(shape);
-        }
-        continue;
-      }
-    }
-    builder.setInsertionPointAfter(op);
-    for (Value result : op->getResults())
-      if (isa<RankedTensorType>(result.getType()))
-        shapes[result] = SizeBuilder(builder, op->getLoc()).shape(result);
-    for (Region &region : op->getRegions())
-      for (Block &block : region)
-        ofArguments(block);
-  }
-  return shapes;
 }
 
 } // namespace mlc::graph

@@ -9,18 +9,12 @@
 #define MLC_PASSES_CONVERSION_GRAPHTOLINALG_LOWERING_H
 
 #include "dialects/Graph/GraphDialect.h"
+#include "dialects/Graph/ResolvedShapes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 namespace mlc::graph {
-
-/// The sizes of tensors, each computed once.
-using ResolvedShapes = llvm::DenseMap<mlir::Value, Shape>;
-
-/// Computes the sizes of all results of graph ops in `root` and of the block arguments they use. Builds index
-/// arithmetic before the ops; equal computations in one block are built once.
-ResolvedShapes resolveShapes(mlir::Operation *root);
 
 /// Builds one element from the indices of its place.
 using ElementBuilder = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange indices)>;

@@ -77,3 +77,12 @@ func.func @random_crop_c2_padding(%x: tensor<2x4xf32>) {
   %0 = train.random_crop %x {axes = array<i64: 1>, padding = 0 : i64} : tensor<2x4xf32>
   return
 }
+
+// -----
+
+func.func @batch_norm_c3_momentum(%x: tensor<2x4xf32>, %s: tensor<4xf32>) {
+  // expected-error @+1 {{expected a momentum in [0, 1], but got 2}}
+  %0 = train.batch_norm %x, %s, %s, %s, %s {axis = 1 : i64, momentum = 2.0 : f64, epsilon = 1.0e-3 : f64}
+      : (tensor<2x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4xf32>
+  return
+}
