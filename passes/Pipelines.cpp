@@ -45,8 +45,15 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createSymbolDCEPass()); // weights that no node reads
 }
 
-// Training and compression have no passes yet; an inference model passes through as it is.
-void buildTrainPipeline(OpPassManager &, const PipelineOptions &) {}
+void buildTrainPipeline(OpPassManager &pm, const PipelineOptions &options) {
+  if (!options.training)
+    return;
+  pm.addPass(createTrainBuildProgramPass()); // one function an entry of the executable, weights as states
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+// Compression has no passes yet.
 void buildCompressPipeline(OpPassManager &, const PipelineOptions &) {}
 
 void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {

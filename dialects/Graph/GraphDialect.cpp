@@ -73,6 +73,13 @@ void IotaOp::build(OpBuilder &builder, OperationState &state, int64_t axis, Arra
         TypeAttr::get(element));
 }
 
+void RandomOp::build(OpBuilder &builder, OperationState &state, Value seed, int64_t stream,
+                     ArrayRef<OpFoldResult> sizes) {
+  Split split(sizes);
+  build(builder, state, seed, builder.getI64IntegerAttr(stream), split.values,
+        builder.getDenseI64ArrayAttr(split.statics));
+}
+
 void ReshapeOp::build(OpBuilder &builder, OperationState &state, Value input, ArrayRef<OpFoldResult> sizes) {
   Split split(sizes);
   build(builder, state, input, split.values, split.statics);
@@ -102,6 +109,9 @@ void TopKOp::build(OpBuilder &builder, OperationState &state, Value input, OpFol
 }
 
 SmallVector<OpFoldResult> IotaOp::getMixedSizes() { return getMixedValues(getStaticSizes(), getSizes(), getContext()); }
+SmallVector<OpFoldResult> RandomOp::getMixedSizes() {
+  return getMixedValues(getStaticSizes(), getSizes(), getContext());
+}
 SmallVector<OpFoldResult> ReshapeOp::getMixedSizes() {
   return getMixedValues(getStaticSizes(), getSizes(), getContext());
 }

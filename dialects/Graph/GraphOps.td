@@ -188,6 +188,27 @@ def IotaOp : Graph_Op<"iota"> {
   let hasVerifier = 1;
 }
 
+def RandomOp : Graph_Op<"random"> {
+  let summary = "gives uniform random numbers";
+  let description = [{
+    Numbers in [0, 1), multiples of 2^-24, that depend on `seed`, `stream` and their place (row-major) alone: the same op with the same
+    seed gives the same numbers, on any number of threads. A counter is mixed as SplitMix64 does (Steele, Lea, Flood: Fast splittable
+    pseudorandom number generators, 2014).
+
+    Constraints: (C1) the number of dynamic sizes matches `static_sizes`.
+
+    Example: `%0 = graph.random %seed stream 3 sizes [%n, 4] : tensor<i64> -> tensor<?x4xf32>`
+  }];
+  let arguments = (ins 0DTensorOf<[I64]>:$seed, I64Attr:$stream, Variadic<Index>:$sizes, DenseI64ArrayAttr:$static_sizes);
+  let results = (outs Graph_TensorOf<F32>:$result);
+  let builders = [OpBuilder<(ins "::mlir::Value":$seed, "int64_t":$stream, "::llvm::ArrayRef<::mlir::OpFoldResult>":$sizes)>];
+  let extraClassDeclaration = shapeDeclarations # [{
+    ::llvm::SmallVector<::mlir::OpFoldResult> getMixedSizes();
+  }];
+  let assemblyFormat = [{$seed `stream` $stream `sizes` custom<DynamicIndexList>($sizes, $static_sizes) attr-dict `:` type($seed) `->` type($result)}];
+  let hasVerifier = 1;
+}
+
 //===------------------------------------------------------------------------------------------------------------===//
 // Element-wise
 //===------------------------------------------------------------------------------------------------------------===//

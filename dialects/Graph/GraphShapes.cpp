@@ -136,6 +136,8 @@ MLC_ELEMENT_OF_INPUT(ResizeOp)
 
 Type IotaOp::elementType(Adaptor adaptor, unsigned) { return adaptor.getElement(); }
 
+Type RandomOp::elementType(Adaptor adaptor, unsigned) { return Float32Type::get(adaptor.getSeed().getContext()); }
+
 Type MaxPoolWithIndicesOp::elementType(Adaptor adaptor, unsigned result) {
   return result == 0 ? elementOf(adaptor.getInput()) : IntegerType::get(adaptor.getInput().getContext(), 64);
 }
@@ -149,6 +151,11 @@ Type ArgReduceOp::elementType(Adaptor adaptor, unsigned) {
 }
 
 LogicalResult IotaOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
+  shapes.push_back(mixed(adaptor.getStaticSizes(), adaptor.getSizes(), sizes));
+  return success();
+}
+
+LogicalResult RandomOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
   shapes.push_back(mixed(adaptor.getStaticSizes(), adaptor.getSizes(), sizes));
   return success();
 }

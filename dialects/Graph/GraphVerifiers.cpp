@@ -147,6 +147,10 @@ LogicalResult IotaOp::verify() {
   return verifyDynamicCount(*this, getStaticSizes(), getSizes().size()); // (C2)
 }
 
+LogicalResult RandomOp::verify() {
+  return verifyDynamicCount(*this, getStaticSizes(), getSizes().size()); // (C1)
+}
+
 LogicalResult SelectOp::verify() { return verifySameElement(*this, getOnFalse(), getOnTrue()); } // (C1)
 
 LogicalResult ReshapeOp::verify() {

@@ -54,6 +54,7 @@ LogicalResult InputOp::verify() { return verifySizes(*this, getType(), getSizes(
 LogicalResult OutputOp::verify() { return verifySizes(*this, getType(), getSizes()); }
 LogicalResult AllocOp::verify() { return verifySizes(*this, getType(), getSizes()); }
 LogicalResult WeightOp::verify() { return verifyStatic(*this, getType()); }
+LogicalResult StateOp::verify() { return verifyStatic(*this, getType()); }
 
 LogicalResult WorkspaceOp::verify() {
   if (failed(verifyStatic(*this, getType())))
@@ -74,21 +75,22 @@ LogicalResult ParallelForOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
-// Inputs and weights are memory that the code reads and never writes.
-#define MLC_SOURCE_OP(OP)                                                                                              \
+// Inputs and weights are memory that the code reads and never writes; states are written where they are updated.
+#define MLC_SOURCE_OP(OP, WRITABLE)                                                                                    \
   bool OP::bufferizesToMemoryRead(OpOperand &, const bufferization::AnalysisState &) { return false; }                 \
   bool OP::bufferizesToMemoryWrite(OpOperand &, const bufferization::AnalysisState &) { return false; }                \
   bufferization::AliasingValueList OP::getAliasingValues(OpOperand &, const bufferization::AnalysisState &) {          \
     return {};                                                                                                         \
   }                                                                                                                    \
-  bool OP::isWritable(Value, const bufferization::AnalysisState &) { return false; }                                   \
+  bool OP::isWritable(Value, const bufferization::AnalysisState &) { return WRITABLE; }                                \
   FailureOr<bufferization::BufferLikeType> OP::getBufferType(Value value, const bufferization::BufferizationOptions &, \
                                                              const bufferization::BufferizationState &,                \
                                                              SmallVector<Value> &) {                                   \
     return cast<bufferization::BufferLikeType>(Type(bufferTypeOf(value.getType())));                                   \
   }
-MLC_SOURCE_OP(InputOp)
-MLC_SOURCE_OP(WeightOp)
+MLC_SOURCE_OP(InputOp, false)
+MLC_SOURCE_OP(WeightOp, false)
+MLC_SOURCE_OP(StateOp, getWritable())
 #undef MLC_SOURCE_OP
 
 LogicalResult InputOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &,
@@ -102,5 +104,12 @@ LogicalResult WeightOp::bufferize(RewriterBase &rewriter, const bufferization::B
                                   bufferization::BufferizationState &) {
   bufferization::replaceOpWithNewBufferizedOp<WeightOp>(rewriter, *this, bufferTypeOf(getType()), getFrame(),
                                                         getParameterAttr(), getOffsetAttr());
+  return success();
+}
+
+LogicalResult StateOp::bufferize(RewriterBase &rewriter, const bufferization::BufferizationOptions &,
+                                 bufferization::BufferizationState &) {
+  bufferization::replaceOpWithNewBufferizedOp<StateOp>(rewriter, *this, bufferTypeOf(getType()), getFrame(),
+                                                       getStateAttr(), getOffsetAttr(), getWritableAttr());
   return success();
 }

@@ -65,6 +65,22 @@ def Rt_WeightOp : Rt_SourceOp<"weight"> {
   let hasVerifier = 1;
 }
 
+def Rt_StateOp : Rt_SourceOp<"state"> {
+  let summary = "gives a state of a training program";
+  let description = [{
+    The bytes at `offset` of the memory that outlives the run. With `writable` something may be computed in it before the function
+    is done: then the last thing that is becomes its new value.
+
+    Constraints: (C1) the shape is static.
+
+    Example: `%0 = rt.state %frame @w at 4096 : tensor<64x3x7x7xf32>`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, FlatSymbolRefAttr:$state, I64Attr:$offset, UnitAttr:$writable);
+  let results = (outs Rt_Buffer:$result);
+  let assemblyFormat = "$frame $state `at` $offset attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 def Rt_OutputOp : Op<Rt_Dialect, "output", [MemoryEffects<[MemWrite]>]> {
   let summary = "gives the buffer of an output of the model";
   let description = [{

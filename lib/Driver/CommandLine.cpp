@@ -15,9 +15,9 @@ namespace mlc {
 
 namespace {
 
-const std::map<std::string, EmitKind> kEmitKinds{{"mlir", EmitKind::mlir},    {"llvm", EmitKind::llvm},
-                                                 {"asm", EmitKind::assembly}, {"obj", EmitKind::object},
-                                                 {"lib", EmitKind::library},  {"archive", EmitKind::archive}};
+const std::map<std::string, EmitKind> kEmitKinds{
+    {"mlir", EmitKind::mlir},   {"llvm", EmitKind::llvm},       {"asm", EmitKind::assembly},  {"obj", EmitKind::object},
+    {"lib", EmitKind::library}, {"archive", EmitKind::archive}, {"exe", EmitKind::executable}};
 
 std::optional<EmitKind> kindOf(StringRef path) {
   return StringSwitch<std::optional<EmitKind>>(sys::path::extension(path))
@@ -95,7 +95,8 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   std::vector<std::string> shapes, dims;
   app.add_option("input", options.input, "model: .onnx or .mlir")->required();
   app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
-  app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default) or archive")->check(CLI::IsMember(kEmitKinds));
+  app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default), archive or exe, a training executable")
+      ->check(CLI::IsMember(kEmitKinds));
   app.add_option("--name", options.name, "C name of the model (default: from the output)");
   app.add_option("--mcpu", options.cpu,
                  "CPU to generate code for (default: native); multi: x86-64-v2, -v3 and -v4, chosen when it runs");
@@ -107,6 +108,25 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_flag("--exact", options.exact, "compute convolutions as written, not by Winograd tiles (other rounding)");
   app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
   app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();
+  app.add_flag("--train", options.training, "make a training program of the model (implied by --emit=exe)");
+  for (auto [key, what] : {std::pair("loss", "loss of an ONNX model: KIND[,KEY=VALUE…], as mse or huber,delta=2"),
+                           std::pair("optimizer", "optimizer: KIND[,KEY=VALUE…], as adam or sgd,momentum=0.9"),
+                           std::pair("lr", "learning rate of the optimizer"),
+                           std::pair("schedule", "learning rate schedule: KIND[,KEY=VALUE…]"),
+                           std::pair("metric", "metric to report: KIND[,KEY=VALUE…]; may be repeated"),
+                           std::pair("clip", "clip gradients: value, norm or global_norm, with limit=NUMBER"),
+                           std::pair("ema", "moving average of the weights: decay=NUMBER"),
+                           std::pair("batch", "samples of a step where the program is not told another number"),
+                           std::pair("epochs", "passes over the data, likewise")})
+    app.add_option("--" + std::string(key), options.trainingConfig[key], what)
+        ->expected(1)
+        ->take_all()
+        ->group("Training");
+  app.add_flag("--reinit", options.reinitialize, "train from new weights, not from the model's")->group("Training");
+  app.add_option("--freeze", options.frozen, "do not train parameters of these names (* and ? match)")
+      ->expected(1)
+      ->take_all()
+      ->group("Training");
   std::string weights = "embed";
   app.add_option("--weights", weights, "embed (default) or external: a file beside the library")
       ->check(CLI::IsMember({"embed", "external"}));
@@ -144,7 +164,9 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   options.optLevel = static_cast<unsigned>(std::stoi(level));
   options.externalWeights = weights == "external";
   std::optional<EmitKind> fromName = kindOf(options.output);
+  std::erase_if(options.trainingConfig, [](const auto &entry) { return entry.second.empty(); });
   options.emit = !emit.empty() ? kEmitKinds.at(emit) : fromName.value_or(EmitKind::library);
+  options.training |= options.emit == EmitKind::executable;
   return -1;
 }
 

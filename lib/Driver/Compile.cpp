@@ -5,10 +5,12 @@
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
+#include "dialects/Train/TrainDialect.h"
 #include "lib/Driver/CompileOptions.h"
 #include "lib/Driver/Describe.h"
 #include "lib/Driver/Registration.h"
 #include "lib/Driver/Report.h"
+#include "lib/Driver/TrainingConfig.h"
 #include "lib/Export/Header/HeaderExport.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
 #include "lib/Support/WeightEvaluation.h"
@@ -22,6 +24,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
@@ -101,9 +104,12 @@ private:
   std::vector<std::string> scratches;
 };
 
-/// The model for one processor. What is before the phase `linalg` does not depend on it, and is done once.
+/// The model for one processor, or one entry of a training program. What is before the phase `linalg` is done once for
+/// all.
 struct Variant {
   std::string suffix;
+  /// What it takes and gives; of an entry its own.
+  ModelSignature signature;
   CpuTargetOptions cpu;
   std::unique_ptr<llvm::TargetMachine> machine;
   TargetProperties target;
@@ -143,6 +149,10 @@ private:
   void mergeWeights();
   ExitCode emit();
   llvm::Error emitLibrary(LLVMModules modules);
+  llvm::Error splitEntries();
+  llvm::Error describeVariants();
+  void placeStates();
+  llvm::Error emitExecutable(std::vector<std::unique_ptr<llvm::Module>> modules);
   llvm::Error emitObject(LLVMModules modules);
   llvm::Expected<std::vector<std::string>> compileObjects(LLVMModules modules, Artifacts &artifacts);
   llvm::Expected<std::vector<std::string>> weightsObjects(const std::string &triple, Artifacts &artifacts);
@@ -155,6 +165,7 @@ private:
   std::vector<Variant> variants;
   WeightStore weights;
   ModelSignature signature;
+  TrainingSignature training;
   WeightBlob blob;
   unsigned dumped = 0;
 };
@@ -170,6 +181,8 @@ std::string Compilation::outputPath() const {
     return "lib" + stem + ".a";
   case EmitKind::library:
     return "lib" + stem + ".so";
+  case EmitKind::executable:
+    return stem;
   default:
     return "-";
   }
@@ -216,7 +229,7 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     }
     return module;
   }
-  ImportOnnxOptions importing{options.shapes, options.dims, modelName()};
+  ImportOnnxOptions importing{options.shapes, options.dims, modelName(), options.training};
   std::vector<ImportProblem> problems;
   OwningOpRef<ModuleOp> module = importOnnx(context, options.input, importing, weights, problems);
   if (options.report != ReportKind::none) {
@@ -258,7 +271,7 @@ bool Compilation::runPhase(const Phase &phase, Variant &variant) {
   passes.enableVerifier(true);
   if (options.timing)
     passes.enableTiming();
-  phase.build(passes, PipelineOptions{options.optLevel, options.exact, false, variant.target});
+  phase.build(passes, PipelineOptions{options.optLevel, options.exact, options.training, variant.target});
   if (failed(passes.run(*variant.module))) {
     std::cerr << "mlc-opt: " << options.input << ": the phase " << phase.name.str() << " failed\n";
     return false;
@@ -376,7 +389,7 @@ llvm::Error Compilation::emitLibrary(LLVMModules modules) {
   if (!alone)
     return alone.takeError();
   weights.clear(); // written; the linker needs the memory
-  llvm::Expected<std::string> runtime = findRuntime(program, triple);
+  llvm::Expected<std::string> runtime = findRuntime("libmlcrt.a", program, triple);
   if (!runtime)
     return runtime.takeError();
   std::string temporary = artifacts.reserve(output);
@@ -397,10 +410,111 @@ llvm::Error Compilation::emitLibrary(LLVMModules modules) {
   return artifacts.commit();
 }
 
+/// One variant for each function of a training program.
+llvm::Error Compilation::splitEntries() {
+  OwningOpRef<ModuleOp> whole = std::move(variants[0].module);
+  Variant first = std::move(variants[0]);
+  variants.clear();
+  for (StringRef name : {"step", "gradients", "apply", "evaluate", "predict"}) {
+    Variant &variant = variants.emplace_back();
+    variant.suffix = "-" + name.str();
+    variant.cpu = first.cpu;
+    variant.target = first.target;
+    llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine(first.cpu);
+    if (!machine)
+      return machine.takeError();
+    variant.machine = std::move(*machine);
+    variant.module = whole->clone();
+    for (auto function : llvm::make_early_inc_range(variant.module->getOps<func::FuncOp>()))
+      if (function.isPublic() && function.getName() != name)
+        function.erase();
+  }
+  return llvm::Error::success();
+}
+
+/// Variants for the phases that depend on the processor, and what each takes and gives.
+llvm::Error Compilation::describeVariants() {
+  if (options.training) {
+    placeStates();
+    if (llvm::Error error = splitEntries())
+      return error;
+  }
+  for (Variant &variant : variants) {
+    if (!variant.module)
+      variant.module = variants[0].module->clone();
+    func::FuncOp entry = findEntry(*variant.module);
+    if (!entry)
+      return llvm::createStringError("expected exactly one public function with a body");
+    variant.signature = describeGraph(entry, *variant.module);
+  }
+  if (!options.training)
+    signature = variants[0].signature;
+  return llvm::Error::success();
+}
+
+/// The states of a training program; first bytes that the model has go to the blob.
+void Compilation::placeStates() {
+  for (train::PlacedState placed : train::placeStates(*variants[0].module)) {
+    train::StateOp op = placed.state;
+    TensorSignature tensor = describeTensor(op.getType(), op.getSymName());
+    StateSignature state{tensor.name,
+                         tensor.dtype,
+                         tensor.sizes,
+                         static_cast<uint64_t>(placed.offset),
+                         static_cast<mlc_state_role>(op.getRole()),
+                         std::nullopt,
+                         ""};
+    if (DictionaryAttr initializer = op.getInitializerAttr()) {
+      state.initializer = toJson(initializer);
+    } else if (std::optional<ArrayRef<char>> bytes = weights.lookup(op.getSymName())) {
+      state.data = llvm::alignTo(blob.bytes, 64);
+      blob.segments.push_back({*state.data, bytes->size(), [bytes = *bytes] { return WeightBytes{bytes, nullptr}; }});
+      blob.bytes = *state.data + bytes->size();
+    }
+    training.stateBytes = llvm::alignTo(placed.offset + placed.bytes, 64);
+    training.states.push_back(std::move(state));
+  }
+  training.weightsBytes = blob.bytes;
+}
+
+llvm::Error Compilation::emitExecutable(std::vector<std::unique_ptr<llvm::Module>> modules) {
+  std::string output = outputPath(), triple = variants[0].machine->getTargetTriple().str();
+  training.name = signature.name;
+  // One module, so that kernels which several entries have are one.
+  for (std::unique_ptr<llvm::Module> &module : llvm::drop_begin(modules))
+    if (llvm::Linker::linkModules(*modules[0], std::move(module)))
+      return llvm::createStringError("cannot join the entries of the program");
+  modules.resize(1);
+  emitTrainingProgram(*modules[0], training);
+  Artifacts artifacts;
+  variants.resize(1);
+  llvm::Expected<std::vector<std::string>> objects = compileObjects(modules, artifacts);
+  if (!objects)
+    return objects.takeError();
+  llvm::Expected<std::vector<std::string>> first = weightsObjects(triple, artifacts);
+  if (!first)
+    return first.takeError();
+  weights.clear(); // written; the linker needs the memory
+  objects->insert(objects->end(), first->begin(), first->end());
+  std::vector<std::string> runtimes;
+  for (StringRef archive : {"libmlctrain.a", "libmlcrt.a"}) {
+    llvm::Expected<std::string> runtime = findRuntime(archive, program, triple);
+    if (!runtime)
+      return runtime.takeError();
+    runtimes.push_back(*runtime);
+  }
+  std::string temporary = artifacts.reserve(output);
+  if (llvm::Error error = linkExecutable(*objects, runtimes, triple, temporary))
+    return error;
+  return artifacts.commit();
+}
+
 ExitCode Compilation::emit() {
   llvm::LLVMContext llvmContext;
   std::vector<std::unique_ptr<llvm::Module>> modules;
   std::vector<ModelEntry> entries;
+  if (options.training)
+    signature.name = modelName();
   for (Variant &variant : variants) {
     modules.push_back(translateModuleToLLVMIR(*variant.module, llvmContext, signature.name));
     if (!modules.back()) {
@@ -408,8 +522,15 @@ ExitCode Compilation::emit() {
       return exitBug;
     }
     variant.entry.function = signature.name + "_entry" + variant.suffix;
-    nameEntry(*modules.back(), signature.name, variant.entry.function);
+    nameEntry(*modules.back(), variant.signature.name, variant.entry.function);
     entries.push_back(variant.entry);
+    if (options.training)
+      training.entries.emplace_back(variant.signature, variant.entry);
+  }
+  if (options.emit == EmitKind::executable) {
+    if (llvm::Error error = emitExecutable(std::move(modules)))
+      return fail(std::move(error));
+    return exitDone;
   }
   std::string output = outputPath(), stem = llvm::sys::path::stem(output).str();
   if (StringRef(stem).starts_with("lib"))
@@ -502,6 +623,14 @@ ExitCode Compilation::run() {
     return code;
   if (llvm::Error error = chooseTargets())
     return fail(std::move(error));
+  if (options.training) {
+    func::FuncOp model = findEntry(*module);
+    if (!model)
+      return fail(llvm::createStringError("expected exactly one public function with a body"));
+    if (llvm::Error error = configureTraining(*module, model, options))
+      return fail(std::move(error));
+    training.config = toJson((*module->getOps<train::ProgramOp>().begin()).getConfig());
+  }
   std::string last = options.compileTo;
   if (last.empty() && options.emit == EmitKind::mlir)
     last = "llvm";
@@ -509,18 +638,12 @@ ExitCode Compilation::run() {
   bool isShared = true;
   for (const Phase &phase : getPhases()) {
     if (phase.name == "linalg") {
-      func::FuncOp entry = findEntry(*variants[0].module);
-      if (!entry) {
-        std::cerr << "mlc-opt: " << options.input << ": expected exactly one public function with a body\n";
-        return exitBadInput;
-      }
-      signature = describeGraph(entry, *variants[0].module);
+      if (llvm::Error error = describeVariants())
+        return fail(std::move(error));
       isShared = false;
-      for (Variant &variant : llvm::drop_begin(variants))
-        variant.module = variants[0].module->clone();
     }
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
-      if (phase.name == "buffer") // which binds the weights, and forgets how they are computed
+      if (phase.name == "buffer" && !options.training) // which binds the weights, and forgets how they are computed
         placeWeights(variant);
       if (!runPhase(phase, variant))
         return exitBug;
@@ -533,8 +656,11 @@ ExitCode Compilation::run() {
       }
     }
     if (phase.name == "linalg")
-      describeResultSymbols(findEntry(*variants[0].module), signature);
-    if (phase.name == "buffer")
+      for (Variant &variant : variants)
+        describeResultSymbols(findEntry(*variant.module), variant.signature);
+    if (phase.name == "linalg" && !options.training)
+      signature = variants[0].signature;
+    if (phase.name == "buffer" && !options.training)
       mergeWeights();
     if (phase.name == last)
       break;

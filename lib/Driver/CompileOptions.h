@@ -10,7 +10,7 @@
 namespace mlc {
 
 /// What comes out.
-enum class EmitKind { mlir, llvm, assembly, object, library, archive };
+enum class EmitKind { mlir, llvm, assembly, object, library, archive, executable };
 
 enum class ReportKind { none, text, json };
 
@@ -33,6 +33,15 @@ struct CompileOptions {
   bool externalWeights = false;
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, int64_t> dims;
+  /// The model becomes a training program.
+  bool training = false;
+  /// How a model that does not say it itself is trained: keys of `train.program` and their values, as
+  /// "adam,beta1=0.95".
+  std::map<std::string, std::vector<std::string>> trainingConfig;
+  /// Parameters start anew instead of from the model's weights.
+  bool reinitialize = false;
+  /// Parameters whose names match one of these patterns (* and ?) are not trained.
+  std::vector<std::string> frozen;
   ReportKind report = ReportKind::none;
   /// Stop after this phase and print the IR.
   std::string compileTo;

@@ -36,6 +36,8 @@ mlc_dtype dtypeOf(Type element) {
   }
 }
 
+} // namespace
+
 TensorSignature describeTensor(Type type, StringRef name) {
   auto tensor = cast<RankedTensorType>(type);
   TensorSignature result{name.str(), dtypeOf(tensor.getElementType()), {}, {}};
@@ -45,6 +47,8 @@ TensorSignature describeTensor(Type type, StringRef name) {
   }
   return result;
 }
+
+namespace {
 
 /// An axis of an argument, or nothing.
 using Origin = std::optional<std::pair<unsigned, int64_t>>;

@@ -11,6 +11,9 @@ namespace mlc {
 /// The public function with a body; null when there is not exactly one.
 mlir::func::FuncOp findEntry(mlir::ModuleOp module);
 
+/// A tensor of a type; its sizes have no symbols.
+TensorSignature describeTensor(mlir::Type type, llvm::StringRef name);
+
 /// Names, types and symbols of the entry's arguments and results, as the importer wrote them; before the types lose
 /// their signs. Sizes of results are dynamic where the type says so.
 ModelSignature describeGraph(mlir::func::FuncOp entry, mlir::ModuleOp module);

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 #include "dialects/Rt/RtDialect.h"
+#include "dialects/Train/TrainDialect.h"
 #include "passes/Buffer/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -34,6 +35,7 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
       Value frame = bindArguments(entry);
       bindWeights(entry, frame);
       bindResults(entry, frame);
+      bindStates(entry, frame);
     }
   }
 
@@ -113,6 +115,63 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
     }
     terminator->setOperands({});
     entry.setAllResultAttrs(ArrayRef<Attribute>{});
+  }
+
+  /// States are read where they are. What is written goes there when everything else is done, unless the op that
+  /// computes it can do so in place: it is offered the state as its destination, and bufferization decides by who reads
+  /// the state after it.
+  void bindStates(func::FuncOp entry, Value frame) {
+    llvm::StringMap<int64_t> offsets;
+    for (mlc::train::PlacedState placed : mlc::train::placeStates(getOperation()))
+      offsets[placed.state.getSymName()] = placed.offset;
+    OpBuilder first = OpBuilder::atBlockBegin(&entry.getBody().front());
+    llvm::DenseMap<StringAttr, Value> states;
+    auto stateOf = [&](FlatSymbolRefAttr name, Type type) {
+      Value &state = states[name.getAttr()];
+      if (!state)
+        state = mlc::rt::StateOp::create(first, entry.getLoc(), type, frame, name,
+                                         first.getI64IntegerAttr(offsets.lookup(name.getValue())), UnitAttr());
+      return state;
+    };
+    entry.walk([&](mlc::train::ReadOp op) {
+      op.replaceAllUsesWith(stateOf(op.getStateAttr(), op.getType()));
+      op.erase();
+    });
+    Operation *terminator = entry.getBody().front().getTerminator();
+    OpBuilder last(terminator);
+    for (auto op : llvm::make_early_inc_range(entry.getOps<mlc::train::WriteOp>())) {
+      auto type = cast<RankedTensorType>(op.getValue().getType());
+      Value value = op.getValue();
+      Value state = stateOf(op.getStateAttr(), type);
+      if (offerDestination(value, state))
+        cast<mlc::rt::StateOp>(state.getDefiningOp()).setWritable(true);
+      else if (!isa_and_present<DestinationStyleOpInterface>(value.getDefiningOp()))
+        value = copied(last, op.getLoc(), value); // a state or an input as it is, which another write may change first
+      auto buffer =
+          mlc::rt::StateOp::create(last, op.getLoc(), MemRefType::get(type.getShape(), type.getElementType()), frame,
+                                   op.getStateAttr(), last.getI64IntegerAttr(offsets.lookup(op.getState())),
+                                   cast<mlc::rt::StateOp>(state.getDefiningOp()).getWritableAttr());
+      bufferization::MaterializeInDestinationOp::create(last, op.getLoc(), Type(), value, buffer, /*restrict=*/true,
+                                                        /*writable=*/true);
+      op.erase();
+    }
+  }
+
+  /// Makes `state` what the op of `value` writes into instead of a new tensor.
+  static bool offerDestination(Value value, Value state) {
+    auto op = value.getDefiningOp<DestinationStyleOpInterface>();
+    if (!op || op->getBlock() != state.getParentBlock())
+      return false;
+    OpOperand *destination = op.getTiedOpOperand(cast<OpResult>(value));
+    if (!destination->get().getDefiningOp<tensor::EmptyOp>() || destination->get().getType() != state.getType())
+      return false;
+    destination->set(state);
+    return true;
+  }
+
+  static Value copied(OpBuilder &b, Location loc, Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return bufferization::AllocTensorOp::create(b, loc, type, ValueRange{}, value);
   }
 };
 

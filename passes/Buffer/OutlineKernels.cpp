@@ -39,7 +39,7 @@ Value rootOf(Value buffer) {
       buffer = reshape.getSource();
       continue;
     }
-    if (isa<mlc::rt::WorkspaceOp, mlc::rt::InputOp, mlc::rt::OutputOp, mlc::rt::WeightOp, mlc::rt::AllocOp,
+    if (isa<mlc::rt::WorkspaceOp, mlc::rt::InputOp, mlc::rt::OutputOp, mlc::rt::WeightOp, mlc::rt::StateOp, mlc::rt::AllocOp,
             memref::GetGlobalOp>(op))
       return buffer;
     return nullptr;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 #include "dialects/Rt/RtDialect.h"
+#include "dialects/Train/TrainDialect.h"
 #include "mlc/abi.h"
 #include "passes/Conversion/Passes.h"
 
@@ -102,13 +103,14 @@ struct LowerInput final : RtPattern<mlc::rt::InputOp> {
   }
 };
 
-struct LowerWeight final : RtPattern<mlc::rt::WeightOp> {
-  using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::WeightOp op, OpAdaptor adaptor,
+/// Weights, and the states of a training program, which are in their place.
+template <typename Op> struct LowerWeight final : RtPattern<Op> {
+  using RtPattern<Op>::RtPattern;
+  LogicalResult matchAndRewrite(Op op, typename Op::Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     Value blob = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, weights));
     Value pointer = offsetByWide(rewriter, op.getLoc(), blob, op.getOffset());
-    rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, {}, rewriter));
+    rewriter.replaceOp(op, this->describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, {}, rewriter));
     return success();
   }
 };
@@ -329,9 +331,10 @@ private:
   }
 };
 
-struct EraseParameter final : OpRewritePattern<mlc::graph::ParameterOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(mlc::graph::ParameterOp op, PatternRewriter &rewriter) const override {
+/// Declarations of what lies in memory have done their service.
+template <typename Op> struct EraseDeclaration final : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     rewriter.eraseOp(op);
     return success();
   }
@@ -344,10 +347,10 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     LLVMTypeConverter converter(context, options);
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
-    patterns.add<LowerInputSize, LowerInput, LowerWeight, LowerWorkspace, LowerOutput, LowerAlloc, LowerFree,
-                 LowerParallelFor, LowerMark>(converter);
+    patterns.add<LowerInputSize, LowerInput, LowerWeight<mlc::rt::WeightOp>, LowerWeight<mlc::rt::StateOp>,
+                 LowerWorkspace, LowerOutput, LowerAlloc, LowerFree, LowerParallelFor, LowerMark>(converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
-    patterns.add<EraseParameter>(context);
+    patterns.add<EraseDeclaration<mlc::graph::ParameterOp>, EraseDeclaration<mlc::train::StateOp>>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
@@ -358,7 +361,7 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     populateVectorToLLVMConversionPatterns(converter, patterns);
     LLVMConversionTarget target(*context);
     target.addLegalOp<ModuleOp>();
-    target.addIllegalOp<mlc::graph::ParameterOp>();
+    target.addIllegalOp<mlc::graph::ParameterOp, mlc::train::StateOp>();
     if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }

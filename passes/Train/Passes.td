@@ -17,4 +17,19 @@ def TrainToInferencePass : Pass<"train-to-inference", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"numReplaced", "replaced", "layers that were replaced">];
 }
 
+def TrainBuildProgramPass : Pass<"train-build-program", "::mlir::ModuleOp"> {
+  let summary = "Makes the functions of a training executable of a model";
+  let description = [{
+    Parameters become states, and the model's function becomes the functions `step`, `gradients`, `apply`, `evaluate` and `predict`, which
+    `mlc_train_info` of abi.h describes. A module without a `train.program` stays as it is.
+
+    ```
+    train.program @f {loss = …, optimizer = …}        =>      func @step(x, label, learning_rate, iteration, seed) -> (loss, y)
+    graph.parameter @w                                         train.state @w, train.state @"adam_m/w", …
+    ```
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect", "::mlc::train::TrainDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif

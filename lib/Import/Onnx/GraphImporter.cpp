@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 
 #include <nlohmann/json.hpp>
@@ -170,13 +171,32 @@ Value GraphImporter::importTensor(const onnx::TensorProto &tensor, OpBuilder &b,
     return graph::ConstantOp::create(b, loc, value).getResult();
   }
   std::string name = "w" + std::to_string(numWeights++);
+  while (options.keepParameters && SymbolTable::lookupSymbolIn(module, name)) // names of the model
+    name = "w" + std::to_string(numWeights++);
+  return declareParameter(name, type, bytes, b, loc);
+}
+
+Value GraphImporter::declareParameter(const std::string &name, RankedTensorType type, ArrayRef<char> bytes,
+                                      OpBuilder &b, Location loc) {
   weights.define(name, bytes);
   OpBuilder top(&context);
   top.setInsertionPoint(module.getBody(), module.getBody()->begin());
-  if (numWeights > 1) // in the order of the model
-    top.setInsertionPointAfter(SymbolTable::lookupSymbolIn(module, "w" + std::to_string(numWeights - 2)));
-  graph::ParameterOp::create(top, loc, name, type);
+  if (lastParameter) // in the order of the model
+    top.setInsertionPointAfter(lastParameter);
+  lastParameter = graph::ParameterOp::create(top, loc, name, type);
   return graph::WeightOp::create(b, loc, type, FlatSymbolRefAttr::get(&context, name));
+}
+
+/// Names of values that nodes want to know when they are imported, though they are floats.
+static llvm::StringSet<> collectSettings(const onnx::GraphProto &graph) {
+  llvm::StringSet<> settings;
+  for (const onnx::NodeProto &node : graph.node()) {
+    StringRef op = node.op_type();
+    if (op == "Resize" || op == "Upsample" || op == "Dropout" || op == "Clip" || op == "Pad" || op.contains("Quantize"))
+      for (const std::string &input : llvm::drop_begin(node.input()))
+        settings.insert(input);
+  }
+  return settings;
 }
 
 bool GraphImporter::isFilledWith(Value value, int64_t number) const {
@@ -198,10 +218,18 @@ void GraphImporter::declare(const onnx::GraphProto &graph) {
 }
 
 void GraphImporter::importInitializers(const onnx::GraphProto &graph, OpBuilder &b) {
+  llvm::StringSet<> settings = collectSettings(graph);
   for (const auto &tensor : graph.initializer()) {
     Location loc = NameLoc::get(b.getStringAttr(tensor.name()));
     try {
-      define(tensor.name(), importTensor(tensor, b, loc));
+      Type element = elementType(tensor.data_type());
+      bool isParameter = options.keepParameters && isa<FloatType>(element) && elementCount(tensor) > 0 &&
+                         !settings.contains(tensor.name()) && !SymbolTable::lookupSymbolIn(module, tensor.name());
+      define(tensor.name(),
+             isParameter
+                 ? declareParameter(tensor.name(), RankedTensorType::get(llvm::to_vector(tensor.dims()), element),
+                                    tensorBytes(tensor, folder, weights), b, loc)
+                 : importTensor(tensor, b, loc));
     } catch (const ImportError &error) {
       problems.push_back(
           {tensor.name(), "initializer", 0, error.attribute, error.what(), error.wayOut, error.unsupported});

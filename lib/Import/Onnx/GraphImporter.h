@@ -25,6 +25,9 @@ public:
   /// Follows a reference to an attribute of the calling function node; null when the caller leaves it out.
   const onnx::AttributeProto *resolve(const onnx::AttributeProto &attribute) const;
   Type elementType(int32_t dataType);
+  /// Reads a new parameter.
+  Value declareParameter(const std::string &name, RankedTensorType type, llvm::ArrayRef<char> bytes, mlir::OpBuilder &b,
+                         mlir::Location loc);
   /// A small tensor as a constant, a larger one as a weight.
   Value importTensor(const onnx::TensorProto &tensor, mlir::OpBuilder &b, mlir::Location loc);
   /// Whether all elements of a tensor of 8-bit integers are known to be `number`.
@@ -65,6 +68,7 @@ private:
   std::vector<const onnx::NodeProto *> calls;
   std::vector<const onnx::FunctionProto *> activeFunctions;
   unsigned numWeights = 0;
+  graph::ParameterOp lastParameter;
   uint64_t numNodes = 0;
   unsigned depth = 0;
 };

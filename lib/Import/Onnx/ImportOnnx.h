@@ -36,6 +36,8 @@ struct ImportOnnxOptions {
   std::map<std::string, int64_t> dims;
   /// C identifier of the entry function.
   std::string name = "model";
+  /// Float initializers become parameters under their own names, whatever their size: they will be trained.
+  bool keepParameters = false;
 };
 
 /// Reads the model in the file `path`. Weights stay in `weights`; the module has one public function named

@@ -66,6 +66,36 @@ void nameEntry(llvm::Module &module, llvm::StringRef name, llvm::StringRef entry
 void emitModelInterface(llvm::Module &module, const ModelSignature &signature, llvm::ArrayRef<ModelEntry> entries,
                         bool libraryApi, llvm::StringRef externalWeights);
 
+/// A state of a training program, as mlc_state_info.
+struct StateSignature {
+  std::string name;
+  mlc_dtype dtype;
+  std::vector<int64_t> sizes;
+  /// Bytes from the begin of the state.
+  uint64_t offset;
+  mlc_state_role role;
+  /// Where its first bytes are in the blob, if they are there.
+  std::optional<uint64_t> data;
+  /// Otherwise what it starts as, a JSON object; empty for zeros.
+  std::string initializer;
+};
+
+/// A training program, as mlc_train_info.
+struct TrainingSignature {
+  std::string name, config;
+  /// step, gradients, apply, evaluate, predict; each a function from frames.
+  std::vector<std::pair<ModelSignature, ModelEntry>> entries;
+  std::vector<StateSignature> states;
+  uint64_t stateBytes = 0;
+  /// Size of the blob of first bytes.
+  uint64_t weightsBytes = 0;
+  /// The model as ONNX without its weights; empty where there is none, for `onnxReason`.
+  std::string onnx, onnxReason;
+};
+
+/// Adds the descriptor of a training program and `main` to the module that has its entries.
+void emitTrainingProgram(llvm::Module &module, const TrainingSignature &program);
+
 /// Sets the target and runs LLVM's pipeline of `optLevel` on the module as a whole.
 void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel);
 
@@ -103,6 +133,10 @@ llvm::Error writeWeightsObject(const WeightBlob &blob, llvm::StringRef name, llv
 llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects, llvm::StringRef runtime, llvm::StringRef triple,
                               llvm::StringRef soname, llvm::StringRef output);
 
+/// Links objects with the runtimes into an executable that needs libc and libm.
+llvm::Error linkExecutable(llvm::ArrayRef<std::string> objects, llvm::ArrayRef<std::string> runtimes,
+                           llvm::StringRef triple, llvm::StringRef output);
+
 /// Joins objects into one of which only what is not hidden stays visible.
 llvm::Error linkObject(llvm::ArrayRef<std::string> objects, llvm::StringRef output);
 
@@ -110,9 +144,9 @@ llvm::Error linkObject(llvm::ArrayRef<std::string> objects, llvm::StringRef outp
 llvm::Error linkArchive(llvm::ArrayRef<std::string> objects, llvm::ArrayRef<std::string> alone, llvm::StringRef runtime,
                         llvm::StringRef output);
 
-/// The runtime archive for linking code of `triple`, found beside the running program: lib/libmlcrt.a for this
-/// machine's architecture, lib/<architecture>-linux-gnu/libmlcrt.a for another one. Fails where it is not.
-llvm::Expected<std::string> findRuntime(llvm::StringRef program, llvm::StringRef triple);
+/// A runtime archive (`libmlcrt.a`, `libmlctrain.a`) for linking code of `triple`, found beside the running program: in
+/// lib/ for this machine's architecture, in lib/<architecture>-linux-gnu/ for another one. Fails where it is not.
+llvm::Expected<std::string> findRuntime(llvm::StringRef archive, llvm::StringRef program, llvm::StringRef triple);
 
 } // namespace mlc
 

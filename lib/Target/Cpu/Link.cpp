@@ -80,6 +80,43 @@ Error linkSharedLibrary(ArrayRef<std::string> objects, StringRef runtime, String
   return link(arguments);
 }
 
+Error linkExecutable(ArrayRef<std::string> objects, ArrayRef<std::string> runtimes, StringRef triple,
+                     StringRef output) {
+  if (!isOfThisMachine(triple))
+    return createStringError("unsupported executable for " + multiarchOf(triple) + "; compile on such a machine");
+  std::vector<std::string> arguments{"ld.lld",
+                                     "-pie",
+                                     "--gc-sections",
+                                     "--build-id=sha1",
+                                     "--eh-frame-hdr",
+                                     "--hash-style=gnu",
+                                     "-z",
+                                     "relro",
+                                     "-z",
+                                     "now",
+                                     "-z",
+                                     "noexecstack",
+                                     "--as-needed",
+                                     "-o",
+                                     output.str()};
+  // The loader and the C runtime's first and last objects; the latter come with the libc's development package.
+  bool isArm = Triple(triple.empty() ? sys::getDefaultTargetTriple() : triple.str()).isAArch64();
+  arguments.push_back(isArm ? "--dynamic-linker=/lib/ld-linux-aarch64.so.1"
+                            : "--dynamic-linker=/lib64/ld-linux-x86-64.so.2");
+  std::vector<std::string> system;
+  for (StringRef name : {"Scrt1.o", "crti.o", "crtn.o", "libm.so.6", "libc.so.6", "libc_nonshared.a"}) {
+    Expected<std::string> file = systemLibrary(name, triple);
+    if (!file)
+      return file.takeError();
+    system.push_back(*file);
+  }
+  arguments.insert(arguments.end(), {system[0], system[1]});
+  arguments.insert(arguments.end(), objects.begin(), objects.end());
+  arguments.insert(arguments.end(), runtimes.begin(), runtimes.end());
+  arguments.insert(arguments.end(), {system[3], system[4], system[5], system[2]});
+  return link(arguments);
+}
+
 /// Joins objects and a runtime, if any, into bytes of one object.
 static Error join(ArrayRef<std::string> objects, StringRef runtime, SmallVectorImpl<char> &bytes) {
   SmallString<128> joined;
@@ -143,7 +180,7 @@ Error linkArchive(ArrayRef<std::string> objects, ArrayRef<std::string> alone, St
                       /*Thin=*/false);
 }
 
-Expected<std::string> findRuntime(StringRef program, StringRef triple) {
+Expected<std::string> findRuntime(StringRef archive, StringRef program, StringRef triple) {
   // build/<preset>/bin/mlc-opt and build/<preset>/lib, or <prefix>/bin and <prefix>/lib/mlc.
   StringRef folder = sys::path::parent_path(sys::path::parent_path(program));
   for (StringRef place : {"lib/mlc", "lib"}) {
@@ -151,14 +188,14 @@ Expected<std::string> findRuntime(StringRef program, StringRef triple) {
     sys::path::append(path, place);
     if (!isOfThisMachine(triple))
       sys::path::append(path, multiarchOf(triple));
-    sys::path::append(path, "libmlcrt.a");
+    sys::path::append(path, archive);
     if (sys::fs::exists(path))
       return path.str().str();
   }
   if (isOfThisMachine(triple))
-    return createStringError("cannot find libmlcrt.a below '" + folder + "'");
-  return createStringError("cannot find the runtime for " + multiarchOf(triple) + ", lib/" + multiarchOf(triple) +
-                           "/libmlcrt.a, below '" + folder +
+    return createStringError("cannot find " + archive + " below '" + folder + "'");
+  return createStringError("cannot find the runtime for " + multiarchOf(triple) + ", lib/" + multiarchOf(triple) + "/" +
+                           archive + ", below '" + folder +
                            "'; emit an object (-o m.o) and compile runtime/core/*.c with it");
 }
 

@@ -4,75 +4,13 @@
 // call the runtime. mlc_status travels in two registers: {i32, ptr}.
 //
 //===----------------------------------------------------------------------------------------------------------===//
-#include "lib/Target/Cpu/CpuTarget.h"
-#include "mlc/abi.h"
-
-#include "llvm/IR/Constants.h"
-#include "llvm/IR/DerivedTypes.h"
-#include "llvm/IR/IRBuilder.h"
+#include "lib/Target/Cpu/InterfaceWriter.h"
 
 using namespace llvm;
 
 namespace mlc {
 
 namespace {
-
-/// Writes the pieces of one model.
-struct InterfaceWriter final {
-  Module &module;
-  const ModelSignature &signature;
-  LLVMContext &context = module.getContext();
-  PointerType *pointer = PointerType::getUnqual(context);
-  IntegerType *i32 = Type::getInt32Ty(context), *i64 = Type::getInt64Ty(context);
-  StructType *status = StructType::get(i32, pointer);
-  Type *voidType = Type::getVoidTy(context);
-
-  Constant *number(uint64_t value) { return ConstantInt::get(i64, value); }
-  Constant *small(uint64_t value) { return ConstantInt::get(i32, value); }
-
-  Constant *global(Constant *value, const Twine &name = "") {
-    auto *variable =
-        new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value, name);
-    variable->setAlignment(Align(8));
-    return variable;
-  }
-  Constant *text(StringRef value) { return global(ConstantDataArray::getString(context, value)); }
-
-  Constant *tensors(ArrayRef<TensorSignature> infos) {
-    std::vector<Constant *> all;
-    for (const TensorSignature &info : infos) {
-      Constant *sizes = global(ConstantDataArray::get(
-          context, ArrayRef<uint64_t>(reinterpret_cast<const uint64_t *>(info.sizes.data()), info.sizes.size())));
-      Constant *symbols = global(ConstantDataArray::get(
-          context, ArrayRef<uint32_t>(reinterpret_cast<const uint32_t *>(info.symbols.data()), info.symbols.size())));
-      all.push_back(
-          ConstantStruct::getAnon({text(info.name), sizes, symbols, small(info.dtype), small(info.sizes.size())}));
-    }
-    if (all.empty())
-      return ConstantPointerNull::get(pointer);
-    return global(ConstantArray::get(ArrayType::get(all[0]->getType(), all.size()), all));
-  }
-
-  Constant *nodes(ArrayRef<NodeSignature> nodes) {
-    std::vector<Constant *> all;
-    for (const NodeSignature &node : nodes)
-      all.push_back(
-          ConstantStruct::getAnon({text(node.name), text(node.kind), number(node.flops), number(node.bytes)}));
-    if (all.empty())
-      return ConstantPointerNull::get(pointer);
-    return global(ConstantArray::get(ArrayType::get(all[0]->getType(), all.size()), all));
-  }
-
-  Function *declare(const Twine &name, Type *result, ArrayRef<Type *> arguments) {
-    FunctionCallee callee = module.getOrInsertFunction(name.str(), FunctionType::get(result, arguments, false));
-    auto *function = cast<Function>(callee.getCallee());
-    function->setVisibility(GlobalValue::HiddenVisibility);
-    return function;
-  }
-  Function *define(const Twine &name, Type *result, ArrayRef<Type *> arguments) {
-    return Function::Create(FunctionType::get(result, arguments, false), GlobalValue::ExternalLinkage, name, module);
-  }
-};
 
 /// A function that lets `entry` see the weights from `offset` on.
 Function *shiftWeights(InterfaceWriter &w, Function *entry, uint64_t offset) {
@@ -99,31 +37,18 @@ void nameEntry(Module &module, StringRef name, StringRef entry) {
 
 void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRef<ModelEntry> entries, bool libraryApi,
                         StringRef externalWeights) {
-  InterfaceWriter w{module, signature};
+  InterfaceWriter w{module};
   const std::string &name = signature.name;
   bool isMulti = entries.size() > 1;
   Function *rtCreate =
       w.declare(isMulti ? "mlc_rt_create_multi" : "mlc_rt_create", w.status, {w.pointer, w.pointer, w.pointer});
-  Function *rtRun = w.declare("mlc_rt_run", w.status, {w.pointer, w.pointer, w.pointer});
   Function *rtTyped = w.declare("mlc_rt_run_typed", w.status, {w.pointer, w.pointer, w.pointer, w.pointer});
   Function *rtDestroy = w.declare("mlc_rt_destroy", w.voidType, {w.pointer});
-  Function *rtProfileStart = w.declare("mlc_rt_profile_start", w.status, {w.pointer, w.pointer});
-  Function *rtProfileStop = w.declare("mlc_rt_profile_stop", w.voidType, {w.pointer});
 
   Function *create = w.define(name + "_create", w.status, {w.pointer, w.pointer});
   Function *destroy = w.define(name + "_destroy", w.voidType, {w.pointer});
 
-  std::vector<Constant *> symbols;
-  for (const std::string &symbol : signature.symbols)
-    symbols.push_back(w.text(symbol));
-  Constant *symbolTable = w.global(ConstantArray::get(ArrayType::get(w.pointer, symbols.size()), symbols));
-  Constant *api =
-      w.global(ConstantStruct::getAnon({w.small(MLC_API_VERSION), w.small(sizeof(mlc_api)), w.text(name),
-                                        w.text(signature.metadata), w.tensors(signature.inputs),
-                                        w.tensors(signature.outputs), symbolTable, w.small(signature.inputs.size()),
-                                        w.small(signature.outputs.size()), w.small(symbols.size()), w.small(0), create,
-                                        rtRun, destroy, rtProfileStart, rtProfileStop}),
-               name + "_description");
+  Constant *api = w.description(signature, create, destroy);
 
   Constant *weights = ConstantPointerNull::get(w.pointer), *file = ConstantPointerNull::get(w.pointer);
   if (!externalWeights.empty()) {
@@ -140,11 +65,7 @@ void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRe
     Function *function = w.declare(entry.function, w.voidType, {w.pointer});
     if (entry.weightsOffset)
       function = shiftWeights(w, function, entry.weightsOffset);
-    infos.push_back(
-        w.global(ConstantStruct::getAnon({w.small(MLC_ABI_VERSION), w.small(sizeof(mlc_model_info)), api,
-                                          w.number(entry.arenaBytes), weights, w.number(signature.weightsBytes), file,
-                                          function, w.nodes(entry.nodes), w.small(entry.nodes.size()), w.small(0)}),
-                 name + "_info"));
+    infos.push_back(w.info(signature, entry, api, function, weights, file));
   }
   Constant *info = isMulti
                        ? w.global(ConstantArray::get(ArrayType::get(w.pointer, infos.size()), infos), name + "_levels")

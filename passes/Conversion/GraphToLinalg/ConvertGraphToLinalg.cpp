@@ -5,6 +5,7 @@
 // a family.
 //
 //===----------------------------------------------------------------------------------------------------------===//
+#include "dialects/Train/TrainDialect.h"
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 #include "passes/Conversion/Passes.h"
 
@@ -32,7 +33,8 @@ struct ConvertTypes final : ConversionPattern {
       : ConversionPattern(converter, MatchAnyOpTypeTag(), 1, context) {}
   LogicalResult matchAndRewrite(Operation *op, ArrayRef<Value> operands,
                                 ConversionPatternRewriter &rewriter) const override {
-    if (!isa_and_present<tensor::TensorDialect, arith::ArithDialect>(op->getDialect()) || op->getNumRegions())
+    if (!isa_and_present<tensor::TensorDialect, arith::ArithDialect, mlc::train::TrainDialect>(op->getDialect()) ||
+        op->getNumRegions())
       return rewriter.notifyMatchFailure(op, "not a plain op on tensors");
     SmallVector<Type> types;
     if (failed(getTypeConverter()->convertTypes(op->getResultTypes(), types)))
@@ -67,6 +69,8 @@ struct ConvertGraphToLinalg final : mlc::impl::ConvertGraphToLinalgPassBase<Conv
     // What is computed at compile time stays as it is, in its own types.
     for (auto parameter : module.getOps<ParameterOp>())
       parameter.setTypeAttr(TypeAttr::get(converter.convertType(parameter.getType())));
+    for (auto state : module.getOps<mlc::train::StateOp>())
+      state.setTypeAttr(TypeAttr::get(converter.convertType(state.getType())));
     target.addLegalOp<ParameterOp>();
     target.markOpRecursivelyLegal<ParameterOp>();
     target.addDynamicallyLegalOp<WeightOp>([&](WeightOp op) { return converter.isLegal(op.getType()); });

@@ -80,9 +80,55 @@ struct LowerIota final : GraphPattern<IotaOp> {
   }
 };
 
+/// A counter, mixed as in SplitMix64; its upper 24 bits are the number.
+struct LowerRandom final : GraphPattern<RandomOp> {
+  using GraphPattern::GraphPattern;
+  static constexpr uint64_t kGamma = 0x9e3779b97f4a7c15, kFirst = 0xbf58476d1ce4e5b9, kSecond = 0x94d049bb133111eb;
+
+  static Value number(OpBuilder &b, Location loc, uint64_t value) {
+    return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(static_cast<int64_t>(value)));
+  }
+  /// x ^ (x >> amount)
+  static Value fold(OpBuilder &b, Location loc, Value x, uint64_t amount) {
+    return arith::XOrIOp::create(b, loc, x, Value(arith::ShRUIOp::create(b, loc, x, number(b, loc, amount))));
+  }
+  static Value mix(OpBuilder &b, Location loc, Value x) {
+    x = arith::MulIOp::create(b, loc, fold(b, loc, x, 30), number(b, loc, kFirst));
+    x = arith::MulIOp::create(b, loc, fold(b, loc, x, 27), number(b, loc, kSecond));
+    return fold(b, loc, x, 31);
+  }
+
+  LogicalResult matchAndRewrite(RandomOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Lowering lower(rewriter, loc);
+    ArrayRef<Size> shape = shapeOf(op);
+    // Seeds and streams that differ by little give sequences that have nothing in common.
+    Value seed = tensor::ExtractOp::create(rewriter, loc, adaptor.getSeed(), ValueRange{});
+    Value stream = number(rewriter, loc, (static_cast<uint64_t>(op.getStream()) + 1) * kGamma);
+    Value key = mix(rewriter, loc, arith::AddIOp::create(rewriter, loc, mix(rewriter, loc, seed), stream));
+    SmallVector<Value> extents;
+    for (Size size : shape)
+      extents.push_back(lower.index(size));
+    rewriter.replaceOp(op, lower.compute(convertedType(op), shape, [&](OpBuilder &b, Location loc, ValueRange indices) {
+      Value place = lower.index(0);
+      for (auto [index, extent] : llvm::zip(indices, extents))
+        place = arith::AddIOp::create(b, loc, Value(arith::MulIOp::create(b, loc, place, extent)), index);
+      Value counter = arith::IndexCastOp::create(b, loc, b.getI64Type(), place);
+      counter = arith::MulIOp::create(b, loc, counter, number(b, loc, kGamma));
+      Value bits = mix(b, loc, arith::AddIOp::create(b, loc, key, counter));
+      bits = arith::ShRUIOp::create(b, loc, bits, number(b, loc, 40));
+      Value integer = arith::TruncIOp::create(b, loc, b.getI32Type(), bits);
+      Value scale = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0x1p-24f));
+      return Value(
+          arith::MulFOp::create(b, loc, Value(arith::SIToFPOp::create(b, loc, b.getF32Type(), integer)), scale));
+    }));
+    return success();
+  }
+};
+
 } // namespace
 
 void mlc::graph::populateElementwiseLowerings(RewritePatternSet &patterns, const TypeConverter &converter,
                                               const ResolvedShapes &shapes) {
-  patterns.add<LowerElementwise, LowerConstant, LowerIota>(converter, patterns.getContext(), shapes);
+  patterns.add<LowerElementwise, LowerConstant, LowerIota, LowerRandom>(converter, patterns.getContext(), shapes);
 }
