@@ -148,6 +148,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0)
     pm.addPass(createConvertMathToLLVMPass()); // instructions, where there are
   pm.addPass(createConvertMathToLibmPass());   // what LLVM has no intrinsic for
+  if (options.optLevel > 0)
+    pm.addPass(createBufferMergeParallelLoopsPass()); // threads are woken once for many loops
   pm.addPass(createConvertRtToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
