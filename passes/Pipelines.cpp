@@ -49,6 +49,7 @@ void buildTrainPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (!options.training)
     return;
   pm.addPass(createTrainBuildProgramPass()); // one function an entry of the executable, weights as states
+  pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // of those that do not train
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -158,6 +159,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0)
     pm.addPass(createConvertMathToLLVMPass()); // instructions, where there are
   pm.addPass(createConvertMathToLibmPass());   // what LLVM has no intrinsic for
+  if (options.optLevel > 0)
+    pm.addPass(createBufferMergeParallelLoopsPass()); // threads are woken once for many loops
   pm.addPass(createConvertRtToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());

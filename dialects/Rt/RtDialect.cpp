@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/CallInterfaces.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -72,6 +73,18 @@ LogicalResult ParallelForOp::verifySymbolUses(SymbolTableCollection &symbols) {
   expected.append(2, IndexType::get(getContext()));
   if (!llvm::equal(kernel.getArgumentTypes(), expected)) // (C2)
     return emitOpError("expected a kernel of ") << TypeRange(expected) << ", but got " << kernel.getArgumentTypes();
+  return success();
+}
+
+LogicalResult ParallelOp::verifyRegions() {
+  auto isStep = [](Operation *op) { return op && isa<ParallelForOp, CallOpInterface>(op); };
+  for (Operation &op : getBody().front()) {
+    if (!(isStep(&op) && op.getNumResults() == 0) && !isa<BarrierOp, MarkOp>(op)) // (C1)
+      return op.emitOpError("expected a parallel loop, a call without results, a barrier or a mark in '")
+             << getOperationName() << "'";
+    if (isa<MarkOp>(op) && !isStep(op.getPrevNode())) // (C2)
+      return op.emitOpError("requires a step before it in '") << getOperationName() << "'";
+  }
   return success();
 }
 

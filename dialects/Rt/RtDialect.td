@@ -144,6 +144,37 @@ def Rt_ParallelForOp : Op<Rt_Dialect, "parallel_for", [DeclareOpInterfaceMethods
   let assemblyFormat = "$frame `,` $kernel `(` $captures `)` `count` $count `grain` $grain attr-dict `:` type($captures)";
 }
 
+def Rt_ParallelOp : Op<Rt_Dialect, "parallel", [NoTerminator, SingleBlock]> {
+  let summary = "runs several kernels on the threads of the run, which are woken once";
+  let description = [{
+    Every op of the body is a step: a parallel loop, or a call of a kernel as one iteration. Steps between two barriers run in
+    any order, or at the same time; a profiled run does one after the other and marks each.
+
+    Constraints: (C1) the body has parallel loops, calls without results, barriers and marks only; (C2) a mark follows a step.
+
+    Example:
+    ```
+    rt.parallel %frame {
+      rt.parallel_for %frame, @kernel_0(%0) count %n grain 8 : memref<?x4xf32>
+      rt.mark %frame, 0
+      rt.barrier
+      rt.parallel_for %frame, @kernel_1(%0) count %n grain 8 : memref<?x4xf32>
+      rt.mark %frame, 1
+    }
+    ```
+  }];
+  let arguments = (ins Rt_FrameType:$frame);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$frame $body attr-dict";
+  let hasRegionVerifier = 1;
+}
+
+def Rt_BarrierOp : Op<Rt_Dialect, "barrier", [HasParent<"ParallelOp">]> {
+  let summary = "lets the steps of a parallel region that follow wait for those before";
+  let description = [{Example: `rt.barrier`}];
+  let assemblyFormat = "attr-dict";
+}
+
 def Rt_MarkOp : Op<Rt_Dialect, "mark", [MemoryEffects<[MemWrite]>]> {
   let summary = "says that a node of the model is done";
   let description = [{

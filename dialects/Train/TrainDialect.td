@@ -2,6 +2,7 @@
 #ifndef MLC_DIALECTS_TRAIN_TRAINDIALECT_TD
 #define MLC_DIALECTS_TRAIN_TRAINDIALECT_TD
 
+include "dialects/Graph/GraphDialect.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/EnumAttr.td"
@@ -107,7 +108,19 @@ def GradientOp : Op<Train_Dialect, "gradient", [Pure]> {
 // Layers that behave differently while they train
 //===------------------------------------------------------------------------------------------------------------===//
 
-def DropoutOp : Op<Train_Dialect, "dropout", [Pure, SameOperandsAndResultType]> {
+/// An op whose result has the shape of its input.
+class Train_LayerOp<string mnemonic, list<Trait> traits> : Op<Train_Dialect, mnemonic, traits # [Pure,
+    DeclareOpInterfaceMethods<ShapeOpInterface>]> {
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::inferShapes(::mlc::graph::SizeBuilder &sizes,
+                                                 ::llvm::SmallVectorImpl<::mlc::graph::Shape> &shapes) {
+      shapes.push_back(sizes.shape(getInput()));
+      return ::mlir::success();
+    }
+  }];
+}
+
+def DropoutOp : Train_LayerOp<"dropout", [SameOperandsAndResultType]> {
   let summary = "drops elements at random while it trains";
   let description = [{
     In training an element is kept with the probability 1 - `rate` and then divided by it, otherwise 0; else the input.
@@ -121,7 +134,7 @@ def DropoutOp : Op<Train_Dialect, "dropout", [Pure, SameOperandsAndResultType]> 
   let hasVerifier = 1;
 }
 
-def BatchNormOp : Op<Train_Dialect, "batch_norm", [Pure, AllTypesMatch<["input", "result"]>]> {
+def BatchNormOp : Train_LayerOp<"batch_norm", [AllTypesMatch<["input", "result"]>]> {
   let summary = "normalizes channels by the statistics of the batch while it trains";
   let description = [{
     `(input - m) / sqrt(v + epsilon) * scale + bias` for each channel, an entry of axis `axis`. In training m and v are mean
@@ -140,7 +153,7 @@ def BatchNormOp : Op<Train_Dialect, "batch_norm", [Pure, AllTypesMatch<["input",
   let hasVerifier = 1;
 }
 
-def RandomFlipOp : Op<Train_Dialect, "random_flip", [Pure, SameOperandsAndResultType]> {
+def RandomFlipOp : Train_LayerOp<"random_flip", [SameOperandsAndResultType]> {
   let summary = "mirrors whole samples at random while it trains";
   let description = [{
     Axis 0 counts the samples; in training each is reversed along `axis` with the probability 1/2. Constraints: (C1) `axis` is in [1, rank).
@@ -153,7 +166,7 @@ def RandomFlipOp : Op<Train_Dialect, "random_flip", [Pure, SameOperandsAndResult
   let hasVerifier = 1;
 }
 
-def RandomCropOp : Op<Train_Dialect, "random_crop", [Pure, SameOperandsAndResultType]> {
+def RandomCropOp : Train_LayerOp<"random_crop", [SameOperandsAndResultType]> {
   let summary = "moves whole samples at random while it trains";
   let description = [{
     In training each sample is padded by `padding` zeros at both ends of every axis of `axes`, and a part of the old size is taken at

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /** Changes whenever a struct or a function below changes its meaning. */
-#define MLC_ABI_VERSION 2
+#define MLC_ABI_VERSION 3
 
 /** What one run hands to generated code. `context` belongs to the runtime. */
 typedef struct mlc_frame {
@@ -89,6 +89,17 @@ typedef struct mlc_train_info {
   uint32_t reserved;
 } mlc_train_info;
 
+/** A loop of a parallel region. */
+typedef struct mlc_step {
+  void (*body)(void *captures, int64_t begin, int64_t end); /**< computes a range; must not fail */
+  void *captures;
+  int64_t count; /**< of the iterations, which are independent */
+  int64_t grain; /**< each range is at least so long */
+  int32_t node;  /**< where the time of the step goes when the run is profiled, or -1 */
+  int32_t waits; /**< whether all steps before it must be done when it starts */
+  int64_t parts; /**< of the runtime */
+} mlc_step;
+
 #if defined(__cplusplus)
 #define MLC_STATIC_ASSERT static_assert
 #else
@@ -104,6 +115,7 @@ MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 72, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_frame) == 48, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_state_info) == 56, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_train_info) == 112, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_step) == 48, "ABI");
 
 /* -- Called by the functions that a library exports. Hidden symbols, linked statically into every library. ----------
  */
@@ -157,10 +169,10 @@ __attribute__((noreturn))
 #endif
 void mlc_rt_fail(mlc_frame *frame, const char *message);
 
-/** Calls `body(captures, begin, end)` so that the ranges cover [0, count) once, on the threads of the context, each
- * range at least `grain` long; returns when all are done. Must not nest, and a body must not fail. */
-void mlc_rt_parallel_for(mlc_frame *frame, void (*body)(void *captures, int64_t begin, int64_t end), void *captures,
-                         int64_t count, int64_t grain);
+/** Runs `count` steps on the threads of the context, so that the ranges of each cover [0, step.count) once; returns
+ * when all are done. The threads are woken once, however many steps there are. Must not nest. In a run that is profiled
+ *  each step ends before the next one starts, and is marked. Only from the thread that called the entry. */
+void mlc_rt_parallel(mlc_frame *frame, mlc_step *steps, int64_t count);
 
 /** Adds the time since the last mark, or since the start of the run, to node `node`. Only from the thread that called
  *  the entry, and only where frame->profile is not NULL. */

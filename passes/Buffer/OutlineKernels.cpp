@@ -3,10 +3,12 @@
 // LLVM's passes are superlinear in the size of a function, so one function a kernel compiles faster, and kernels that
 // are equal compile once. Buffers that an op uses at one time do not overlap unless they are views of one (the arena
 // planner and the runtime see to it), which the arguments say as `llvm.noalias`; equal operands become one argument.
+// What an op does not write is `llvm.readonly`.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Kernel/KernelDialect.h"
 #include "dialects/Rt/RtDialect.h"
+#include "passes/Buffer/BufferRoots.h"
 #include "passes/Buffer/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,7 +18,6 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace mlc {
@@ -27,25 +28,6 @@ namespace mlc {
 using namespace mlir;
 
 namespace {
-
-/// The buffer that a view is of; null where that is not certain.
-Value rootOf(Value buffer) {
-  while (Operation *op = buffer.getDefiningOp()) {
-    if (auto view = dyn_cast<ViewLikeOpInterface>(op)) {
-      buffer = view.getViewSource();
-      continue;
-    }
-    if (auto reshape = dyn_cast<memref::ReshapeOp>(op)) {
-      buffer = reshape.getSource();
-      continue;
-    }
-    if (isa<mlc::rt::WorkspaceOp, mlc::rt::InputOp, mlc::rt::OutputOp, mlc::rt::WeightOp, mlc::rt::StateOp, mlc::rt::AllocOp,
-            memref::GetGlobalOp>(op))
-      return buffer;
-    return nullptr;
-  }
-  return nullptr;
-}
 
 struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKernels> {
   void runOnOperation() override {
@@ -92,6 +74,9 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
     for (auto [i, argument] : llvm::enumerate(arguments))
       if (isAlone(argument, arguments))
         kernel.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
+    for (auto [i, argument] : llvm::enumerate(arguments))
+      if (isa<MemRefType>(argument.getType()) && !isWritten(argument, op))
+        kernel.setArgAttr(i, LLVM::LLVMDialect::getReadonlyAttrName(), b.getUnitAttr());
 
     std::string text;
     llvm::raw_string_ostream stream(text);
@@ -110,17 +95,31 @@ struct OutlineKernels final : mlc::impl::BufferOutlineKernelsPassBase<OutlineKer
     op->erase();
   }
 
+  /// Whether `op` may write `buffer`: an operand that it computes, or what its body stores to.
+  static bool isWritten(Value buffer, Operation *op) {
+    auto destinations = dyn_cast<DestinationStyleOpInterface>(op);
+    if (!destinations || llvm::is_contained(destinations.getDpsInits(), buffer))
+      return true;
+    return llvm::any_of(op->getRegions(), [](Region &body) {
+      return body
+          .walk([](MemoryEffectOpInterface inner) {
+            return inner.hasEffect<MemoryEffects::Write>() ? WalkResult::interrupt() : WalkResult::advance();
+          })
+          .wasInterrupted();
+    });
+  }
+
   /// Whether no other argument can reach the memory of this one.
   static bool isAlone(Value argument, ArrayRef<Value> arguments) {
     if (!isa<MemRefType>(argument.getType()))
       return false;
-    Value root = rootOf(argument);
+    Value root = mlc::rootOf(argument);
     if (!root)
       return false;
     return llvm::all_of(arguments, [&](Value other) {
       if (other == argument || !isa<MemRefType>(other.getType()))
         return true;
-      Value otherRoot = rootOf(other);
+      Value otherRoot = mlc::rootOf(other);
       return otherRoot && otherRoot != root;
     });
   }

@@ -136,4 +136,30 @@ def BufferMarkNodesPass : Pass<"buffer-mark-nodes", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numNodes", "nodes", "nodes marked">];
 }
 
+def BufferMergeParallelLoopsPass : Pass<"buffer-merge-parallel-loops", "::mlir::ModuleOp"> {
+  let summary = "Runs consecutive parallel loops of an entry function in one region";
+  let description = [{
+    Kernels on one thread between two loops become steps, too. What else is between moves before the region if it computes
+    sizes and views, checks them or takes buffers, or behind it if it gives buffers back; anything else ends the region. A
+    barrier is where a step writes memory that another one since the last barrier uses, or uses memory that one writes.
+    What a kernel does not write is `llvm.readonly`.
+
+    ```
+    rt.parallel_for %frame, @kernel_0(%0, %1) …
+    rt.parallel_for %frame, @kernel_1(%1, %2) …
+    ```
+    becomes
+    ```
+    rt.parallel %frame {
+      rt.parallel_for %frame, @kernel_0(%0, %1) …
+      rt.barrier
+      rt.parallel_for %frame, @kernel_1(%1, %2) …
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlc::rt::RtDialect"];
+  let statistics = [Statistic<"numRegions", "regions", "regions made">,
+                    Statistic<"numBarriers", "barriers", "barriers between their steps">];
+}
+
 #endif

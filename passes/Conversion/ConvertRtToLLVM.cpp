@@ -22,6 +22,7 @@
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -205,51 +206,92 @@ struct LowerFree final : RtPattern<mlc::rt::FreeOp> {
   }
 };
 
-/// The captures travel in a struct on the stack, to a function that unpacks them for the kernel.
-struct LowerParallelFor final : RtPattern<mlc::rt::ParallelForOp> {
-  using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::ParallelForOp op, OpAdaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
+/// A step of a region: a parallel loop or a call of a kernel.
+struct Step final {
+  Operation *op;
+  int64_t node = -1; // of the mark behind it
+  bool waits = false;
+
+  FlatSymbolRefAttr kernel() const {
+    if (auto loop = dyn_cast<mlc::rt::ParallelForOp>(op))
+      return loop.getKernelAttr();
+    return cast<func::CallOp>(op).getCalleeAttr();
+  }
+  OperandRange captures() const {
+    if (auto loop = dyn_cast<mlc::rt::ParallelForOp>(op))
+      return loop.getCaptures();
+    return cast<func::CallOp>(op).getOperands();
+  }
+};
+
+/// Steps are an array of `mlc_step` on the stack. The captures of each travel in a struct, also there, to a function
+/// that unpacks them for the kernel.
+template <typename Op> struct StepsPattern : RtPattern<Op> {
+  using RtPattern<Op>::RtPattern;
+
+protected:
+  void run(Op op, Value frame, ArrayRef<Step> steps, ConversionPatternRewriter &rewriter) const {
     Location loc = op.getLoc();
-    auto module = op->getParentOfType<ModuleOp>();
-    SmallVector<Type> fields(adaptor.getCaptures().getTypes());
-    auto record = LLVM::LLVMStructType::getLiteral(getContext(), fields);
-    std::string name = (op.getKernel() + "_range").str();
-    if (!module.lookupSymbol(name))
-      buildRange(op, name, record, module, rewriter);
-    Value captures;
-    {
-      OpBuilder::InsertionGuard guard(rewriter);
-      rewriter.setInsertionPointToStart(&op->getParentOp()->getRegion(0).front());
-      Value one = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(1));
-      captures = LLVM::AllocaOp::create(rewriter, loc, getPtrType(), record, one);
+    Type pointer = this->getPtrType(), i64 = rewriter.getI64Type(), i32 = rewriter.getI32Type();
+    auto type = LLVM::LLVMStructType::getLiteral(rewriter.getContext(),
+                                                 {pointer, pointer, i64, i64, i32, i32, i64}); // mlc_step
+    Value array = reserve(op, LLVM::LLVMArrayType::get(type, steps.size()), rewriter);
+    for (auto [i, step] : llvm::enumerate(steps)) {
+      SmallVector<Value> captures;
+      [[maybe_unused]] LogicalResult converted = rewriter.getRemappedValues(step.captures(), captures);
+      assert(succeeded(converted) && "operands are converted before their users");
+      auto record =
+          LLVM::LLVMStructType::getLiteral(rewriter.getContext(), llvm::to_vector(ValueRange(captures).getTypes()));
+      Value values = reserve(op, record, rewriter);
+      for (auto [k, capture] : llvm::enumerate(captures))
+        LLVM::StoreOp::create(rewriter, loc, capture, fieldOf(rewriter, loc, record, values, k));
+      auto loop = dyn_cast<mlc::rt::ParallelForOp>(step.op);
+      Value count = loop ? rewriter.getRemappedValue(loop.getCount()) : constant(i64, 1, loc, rewriter);
+      Value place = offsetBy(rewriter, loc, array, static_cast<int64_t>(i * sizeof(mlc_step)));
+      Value fields[] = {LLVM::AddressOfOp::create(rewriter, loc, pointer, bodyOf(step, record, rewriter)),
+                        values,
+                        count,
+                        constant(i64, loop ? static_cast<int64_t>(loop.getGrain()) : 1, loc, rewriter),
+                        constant(i32, step.node, loc, rewriter),
+                        constant(i32, step.waits, loc, rewriter)};
+      for (auto [k, field] : llvm::enumerate(fields))
+        LLVM::StoreOp::create(rewriter, loc, field, fieldOf(rewriter, loc, type, place, k));
     }
-    for (auto [i, capture] : llvm::enumerate(adaptor.getCaptures()))
-      LLVM::StoreOp::create(rewriter, loc, capture, fieldOf(rewriter, loc, record, captures, i));
-    Value body = LLVM::AddressOfOp::create(rewriter, loc, getPtrType(), name);
-    Value grain = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(op.getGrain()));
-    Type i64 = rewriter.getI64Type();
-    call(op, "mlc_rt_parallel_for", {getPtrType(), getPtrType(), getPtrType(), i64, i64},
-         LLVM::LLVMVoidType::get(getContext()), {adaptor.getFrame(), body, captures, adaptor.getCount(), grain},
-         rewriter);
+    Value count = constant(i64, static_cast<int64_t>(steps.size()), loc, rewriter);
+    this->call(op, "mlc_rt_parallel", {pointer, pointer, i64}, LLVM::LLVMVoidType::get(rewriter.getContext()),
+               {frame, array, count}, rewriter);
     rewriter.eraseOp(op);
-    return success();
   }
 
 private:
+  static Value constant(Type type, int64_t value, Location loc, OpBuilder &b) {
+    return LLVM::ConstantOp::create(b, loc, b.getIntegerAttr(type, value));
+  }
+
   static Value fieldOf(OpBuilder &b, Location loc, Type record, Value base, size_t i) {
     return LLVM::GEPOp::create(b, loc, base.getType(), record, base,
                                ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(i)});
   }
 
-  /// void @kernel_range(captures, begin, end)
-  void buildRange(mlc::rt::ParallelForOp op, StringRef name, LLVM::LLVMStructType record, ModuleOp module,
-                  ConversionPatternRewriter &rewriter) const {
+  /// Room on the stack of the function, also where `op` is in a loop.
+  Value reserve(Op op, Type type, ConversionPatternRewriter &rewriter) const {
     OpBuilder::InsertionGuard guard(rewriter);
-    Location loc = op.getLoc();
+    rewriter.setInsertionPointToStart(&op->getParentOp()->getRegion(0).front());
+    Value one = constant(rewriter.getI64Type(), 1, op.getLoc(), rewriter);
+    return LLVM::AllocaOp::create(rewriter, op.getLoc(), this->getPtrType(), type, one);
+  }
+
+  /// The name of void @kernel_step(captures, begin, end).
+  std::string bodyOf(const Step &step, LLVM::LLVMStructType record, ConversionPatternRewriter &rewriter) const {
+    auto module = step.op->getParentOfType<ModuleOp>();
+    std::string name = (step.kernel().getValue() + "_step").str();
+    if (module.lookupSymbol(name))
+      return name;
+    OpBuilder::InsertionGuard guard(rewriter);
+    Location loc = step.op->getLoc();
     rewriter.setInsertionPointToEnd(module.getBody());
-    Type i64 = rewriter.getI64Type();
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), {getPtrType(), i64, i64});
+    Type pointer = this->getPtrType(), i64 = rewriter.getI64Type();
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(rewriter.getContext()), {pointer, i64, i64});
     auto function = LLVM::LLVMFuncOp::create(rewriter, loc, name, type, LLVM::Linkage::Internal);
     Block *entry = function.addEntryBlock(rewriter);
     rewriter.setInsertionPointToStart(entry);
@@ -257,10 +299,42 @@ private:
     for (auto [i, field] : llvm::enumerate(record.getBody()))
       values.push_back(
           LLVM::LoadOp::create(rewriter, loc, field, fieldOf(rewriter, loc, record, entry->getArgument(0), i)));
-    auto arguments = getTypeConverter()->promoteOperands(loc, op.getCaptures(), ValueRange(values), rewriter);
-    arguments.append({entry->getArgument(1), entry->getArgument(2)});
-    LLVM::CallOp::create(rewriter, loc, TypeRange(), op.getKernel(), arguments);
+    auto arguments = this->getTypeConverter()->promoteOperands(loc, step.captures(), ValueRange(values), rewriter);
+    if (isa<mlc::rt::ParallelForOp>(step.op))
+      arguments.append({entry->getArgument(1), entry->getArgument(2)});
+    LLVM::CallOp::create(rewriter, loc, TypeRange(), step.kernel(), arguments);
     LLVM::ReturnOp::create(rewriter, loc, ValueRange());
+    return name;
+  }
+};
+
+/// A loop alone is a region of one step.
+struct LowerParallelFor final : StepsPattern<mlc::rt::ParallelForOp> {
+  using StepsPattern::StepsPattern;
+  LogicalResult matchAndRewrite(mlc::rt::ParallelForOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    run(op, adaptor.getFrame(), Step{op}, rewriter);
+    return success();
+  }
+};
+
+struct LowerParallel final : StepsPattern<mlc::rt::ParallelOp> {
+  using StepsPattern::StepsPattern;
+  LogicalResult matchAndRewrite(mlc::rt::ParallelOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    SmallVector<Step> steps;
+    bool waits = false;
+    for (Operation &inner : op.getBody().front())
+      if (isa<mlc::rt::BarrierOp>(inner)) {
+        waits = true;
+      } else if (auto mark = dyn_cast<mlc::rt::MarkOp>(inner)) {
+        steps.back().node = mark.getNode();
+      } else {
+        steps.push_back({&inner, -1, waits});
+        waits = false;
+      }
+    run(op, adaptor.getFrame(), steps, rewriter);
+    return success();
   }
 };
 
@@ -348,7 +422,7 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
     patterns.add<LowerInputSize, LowerInput, LowerWeight<mlc::rt::WeightOp>, LowerWeight<mlc::rt::StateOp>,
-                 LowerWorkspace, LowerOutput, LowerAlloc, LowerFree, LowerParallelFor, LowerMark>(converter);
+                 LowerWorkspace, LowerOutput, LowerAlloc, LowerFree, LowerParallel, LowerParallelFor, LowerMark>(converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
     patterns.add<EraseDeclaration<mlc::graph::ParameterOp>, EraseDeclaration<mlc::train::StateOp>>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);

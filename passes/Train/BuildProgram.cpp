@@ -136,7 +136,7 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
   void declareStates(ModuleOp module) {
     OpBuilder b(&getContext());
     auto declare = [&](const Twine &name, RankedTensorType type, train::Role role, DictionaryAttr initializer) {
-      train::StateOp::create(b, program.getLoc(), name.str(), type, role, initializer);
+      b.setInsertionPointAfter(train::StateOp::create(b, program.getLoc(), name.str(), type, role, initializer));
       return FlatSymbolRefAttr::get(&getContext(), name.str());
     };
     auto filled = [&](double value) {
@@ -153,7 +153,8 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
       weights.push_back({declare(name, type, role, parameter.getInitializerAttr()), type, role, {}, {}, {}});
       parameter.erase();
     }
-    b.setInsertionPointAfter(program);
+    if (weights.empty())
+      b.setInsertionPointAfter(program);
     for (Weight &weight : weights)
       if (weight.role == train::Role::parameter)
         for (const OptimizerSlot &slot : slots)

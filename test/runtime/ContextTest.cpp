@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -229,7 +230,13 @@ TEST_F(ContextTest, ProfileMeasuresTheRunsWhileItIsOn) {
   EXPECT_EQ(profile->times[0].calls, 0u);
 }
 
-TEST(ParallelFor, CoversEveryRangeOnce) {
+/// Adds its iteration and 1 to each element of a range.
+void addPlaces(void *captures, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; ++i)
+    static_cast<int64_t *>(captures)[i] += i + 1;
+}
+
+TEST(Parallel, CoversEveryRangeOnce) {
   for (int threads : {1, 2, 4}) {
     mlc_options options = {sizeof options, threads, nullptr};
     mlc_model *own = nullptr;
@@ -237,39 +244,120 @@ TEST(ParallelFor, CoversEveryRangeOnce) {
     mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own, nullptr};
     for (int64_t count : {0, 1, 7, 1000}) {
       for (int64_t grain : {1, 3, 5000}) {
-        std::vector<int> seen(static_cast<size_t>(count) + 1, 0);
-        auto body = [](void *captures, int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i)
-            ++static_cast<int *>(captures)[i];
-        };
-        for (int repeat = 0; repeat < 20; ++repeat)
-          mlc_rt_parallel_for(&frame, body, seen.data(), count, grain);
+        std::vector<int64_t> seen(static_cast<size_t>(count) + 1, 0);
+        for (int repeat = 0; repeat < 20; ++repeat) {
+          mlc_step step = {addPlaces, seen.data(), count, grain, -1, 0, 0};
+          mlc_rt_parallel(&frame, &step, 1);
+        }
         for (int64_t i = 0; i < count; ++i)
-          ASSERT_EQ(seen[static_cast<size_t>(i)], 20);
+          ASSERT_EQ(seen[static_cast<size_t>(i)], 20 * (i + 1));
       }
     }
     mlc_rt_destroy(own);
   }
 }
 
-/// Many short loops one after the other, so that threads come late to loops that have ended.
-TEST(ParallelFor, LateThreadsFindNothing) {
+/// Many short regions one after the other, so that threads come late to groups that have ended.
+TEST(Parallel, LateThreadsFindNothing) {
   mlc_options options = {sizeof options, 3, nullptr};
   mlc_model *own = nullptr;
   ASSERT_EQ(mlc_rt_create(&info, &options, &own).code, MLC_OK);
   mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own, nullptr};
   std::vector<int64_t> sums(5, 0);
   for (int64_t loop = 0; loop < 20000; ++loop) {
-    int64_t count = 1 + loop % 5;
-    auto body = [](void *captures, int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        static_cast<int64_t *>(captures)[i] += i + 1;
-    };
-    mlc_rt_parallel_for(&frame, body, sums.data(), count, 1);
+    mlc_step step = {addPlaces, sums.data(), 1 + loop % 5, 1, -1, 0, 0};
+    mlc_rt_parallel(&frame, &step, 1);
   }
   for (int64_t i = 0; i < 5; ++i)
     EXPECT_EQ(sums[static_cast<size_t>(i)], (i + 1) * 4000 * (5 - i));
   mlc_rt_destroy(own);
+}
+
+/// One column of a table is computed of the one before, turned round: right only if the steps wait for each other.
+struct Column {
+  const int64_t *from;
+  int64_t *to;
+  int64_t size;
+};
+
+void turnRound(void *captures, int64_t begin, int64_t end) {
+  auto *column = static_cast<Column *>(captures);
+  for (int64_t i = begin; i < end; ++i)
+    column->to[i] = column->from[column->size - 1 - i] + 1;
+}
+
+TEST(Parallel, StepsWaitWhereTheySay) {
+  constexpr int64_t size = 37, steps = 500;
+  for (int threads : {1, 2, 3, 8}) {
+    mlc_options options = {sizeof options, threads, nullptr};
+    mlc_model *own = nullptr;
+    ASSERT_EQ(mlc_rt_create(&info, &options, &own).code, MLC_OK);
+    mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own, nullptr};
+    // Two tables side by side: each step of the first waits, the one of the second beside it does not. Some steps are
+    // a single part, some have none.
+    std::vector<int64_t> tables[2];
+    std::vector<int64_t> extra(size, 0);
+    std::vector<Column> columns[2];
+    for (int table = 0; table < 2; ++table) {
+      tables[table].assign(size * (steps + 1), 0);
+      for (int64_t i = 0; i < size; ++i)
+        tables[table][static_cast<size_t>(i)] = i;
+      for (int64_t step = 0; step < steps; ++step)
+        columns[table].push_back({&tables[table][static_cast<size_t>(size * step)],
+                                  &tables[table][static_cast<size_t>(size * (step + 1))], size});
+    }
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      for (auto &table : tables)
+        std::fill(table.begin() + size, table.end(), -1);
+      std::vector<mlc_step> list;
+      for (size_t step = 0; step < steps; ++step) {
+        list.push_back({addPlaces, extra.data(), 0, 1, -1, 1, 0});
+        list.push_back({turnRound, &columns[0][step], size, step % 3 == 0 ? size : 1, -1, 1, 0});
+        list.push_back({turnRound, &columns[1][step], size, step % 4 == 0 ? size : 5, -1, 0, 0});
+      }
+      mlc_rt_parallel(&frame, list.data(), static_cast<int64_t>(list.size()));
+      for (auto &table : tables)
+        for (int64_t i = 0; i < size; ++i)
+          ASSERT_EQ(table[static_cast<size_t>(size * steps + i)], i + steps);
+    }
+    mlc_rt_destroy(own);
+  }
+}
+
+/// More steps beside each other than a group has room for.
+TEST(Parallel, GroupsOfManySteps) {
+  mlc_options options = {sizeof options, 4, nullptr};
+  mlc_model *own = nullptr;
+  ASSERT_EQ(mlc_rt_create(&info, &options, &own).code, MLC_OK);
+  mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own, nullptr};
+  constexpr size_t count = 5000;
+  std::vector<int64_t> sums(16 * count, 0);
+  std::vector<mlc_step> steps;
+  for (size_t i = 0; i < count; ++i)
+    steps.push_back({addPlaces, &sums[16 * i], 16, 1, -1, 0, 0});
+  mlc_rt_parallel(&frame, steps.data(), count);
+  for (size_t i = 0; i < sums.size(); ++i)
+    ASSERT_EQ(sums[i], static_cast<int64_t>(i % 16 + 1));
+  mlc_rt_destroy(own);
+}
+
+TEST(Parallel, ProfiledStepsAreMarked) {
+  for (int threads : {1, 3}) {
+    mlc_options options = {sizeof options, threads, nullptr};
+    mlc_model *own = nullptr;
+    ASSERT_EQ(mlc_rt_create(&info, &options, &own).code, MLC_OK);
+    mlc_node_time times[2] = {};
+    mlc_frame frame = {nullptr, nullptr, nullptr, nullptr, own, times};
+    std::vector<int64_t> sums(8, 0);
+    mlc_step steps[] = {{addPlaces, sums.data(), 8, 1, 1, 0, 0},
+                        {addPlaces, sums.data(), 8, 1, -1, 1, 0},
+                        {addPlaces, sums.data(), 8, 1, 0, 1, 0}};
+    mlc_rt_parallel(&frame, steps, 3);
+    EXPECT_EQ(times[0].calls, 1u);
+    EXPECT_EQ(times[1].calls, 1u);
+    EXPECT_EQ(sums[7], 24);
+    mlc_rt_destroy(own);
+  }
 }
 
 #if defined(__x86_64__)

@@ -46,3 +46,31 @@ func.func @mark_negative(%frame: !rt.frame) {
   rt.mark %frame, -1
   return
 }
+
+// -----
+
+func.func @parallel_c1_not_a_step(%frame: !rt.frame) {
+  rt.parallel %frame {
+    // expected-error @+1 {{expected a parallel loop, a call without results, a barrier or a mark in 'rt.parallel'}}
+    %0 = rt.workspace %frame at 0 : memref<4xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @parallel_c2_mark_alone(%frame: !rt.frame) {
+  rt.parallel %frame {
+    // expected-error @+1 {{requires a step before it in 'rt.parallel'}}
+    rt.mark %frame, 0
+  }
+  return
+}
+
+// -----
+
+func.func @barrier_outside(%frame: !rt.frame) {
+  // expected-error @+1 {{'rt.barrier' op expects parent op 'rt.parallel'}}
+  rt.barrier
+  return
+}

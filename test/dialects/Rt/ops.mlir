@@ -20,6 +20,19 @@ func.func @frame(%frame: !rt.frame) {
   rt.parallel_for %frame, @kernel(%3) count %n grain 8 : memref<4xf32>
   // CHECK: rt.mark %arg0, 3
   rt.mark %frame, 3
+  // CHECK: rt.parallel %arg0 {
+  // CHECK-NEXT: rt.parallel_for
+  // CHECK-NEXT: rt.mark %arg0, 4
+  // CHECK-NEXT: rt.barrier
+  // CHECK-NEXT: func.call @small
+  // CHECK-NEXT: }
+  rt.parallel %frame {
+    rt.parallel_for %frame, @kernel(%3) count %n grain 8 : memref<4xf32>
+    rt.mark %frame, 4
+    rt.barrier
+    func.call @small(%3) : (memref<4xf32>) -> ()
+  }
   return
 }
 func.func private @kernel(memref<4xf32>, index, index)
+func.func private @small(memref<4xf32>)

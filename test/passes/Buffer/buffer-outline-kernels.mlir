@@ -36,6 +36,6 @@ func.func @entry(%frame: !rt.frame) {
   }
   return
 }
-// CHECK: func.func private @kernel_0(%{{.*}}: memref<4xf32> {llvm.noalias}, %{{.*}}: memref<4xf32> {llvm.noalias})
+// CHECK: func.func private @kernel_0(%{{.*}}: memref<4xf32> {llvm.noalias, llvm.readonly}, %{{.*}}: memref<4xf32> {llvm.noalias})
 // CHECK: func.func private @kernel_1(%{{.*}}: memref<4xf32> {llvm.noalias})
-// CHECK: func.func private @kernel_2(%{{.*}}: memref<3xf32, strided<[1], offset: 1>>, %{{.*}}: memref<3xf32, strided<[1]>>)
+// CHECK: func.func private @kernel_2(%{{.*}}: memref<3xf32, strided<[1], offset: 1>> {llvm.readonly}, %{{.*}}: memref<3xf32, strided<[1]>>)

@@ -20,8 +20,8 @@ func.func @frame(%frame: !rt.frame) {
   %4 = rt.alloc %frame sizes(%n) : memref<?xf32>
   // CHECK: llvm.call @mlc_rt_free(%[[FRAME]]
   rt.free %frame, %4 : memref<?xf32>
-  // CHECK: llvm.mlir.addressof @kernel_range
-  // CHECK: llvm.call @mlc_rt_parallel_for(%[[FRAME]]
+  // CHECK: llvm.mlir.addressof @kernel_step
+  // CHECK: llvm.call @mlc_rt_parallel(%[[FRAME]]
   rt.parallel_for %frame, @kernel(%2) count %n grain 8 : memref<4xf32>
   %c4 = arith.constant 4 : index
   %ok = arith.cmpi eq, %n, %c4 : index
@@ -49,6 +49,32 @@ func.func @mark(%frame: !rt.frame) {
   rt.mark %frame, 3
   return
 }
-// CHECK: llvm.func internal @kernel_range(%{{.*}}: !llvm.ptr, %[[BEGIN:.*]]: i64, %[[END:.*]]: i64)
-// CHECK: llvm.call @kernel({{.*}}, %[[BEGIN]], %[[END]])
 func.func private @kernel(memref<4xf32>, index, index)
+func.func private @small(memref<4xf32>)
+
+/// One call for all steps; a barrier is a field of the step behind it, a mark one of the step before.
+// CHECK-LABEL: llvm.func @region
+func.func @region(%frame: !rt.frame, %n: index) {
+  %0 = rt.workspace %frame at 0 : memref<4xf32>
+  // CHECK-DAG: %[[STEPS:.*]] = llvm.alloca %{{.*}} x !llvm.array<2 x struct<(ptr, ptr, i64, i64, i32, i32, i64)>>
+  // CHECK: llvm.mlir.addressof @kernel_step
+  // CHECK: llvm.mlir.constant(5 : i32)
+  // CHECK: llvm.mlir.constant(0 : i32)
+  // CHECK: llvm.mlir.addressof @small_step
+  // CHECK-DAG: llvm.mlir.constant(-1 : i32)
+  // CHECK-DAG: llvm.mlir.constant(1 : i32)
+  // CHECK: %[[COUNT:.*]] = llvm.mlir.constant(2 : i64)
+  // CHECK: llvm.call @mlc_rt_parallel(%{{.*}}, %[[STEPS]], %[[COUNT]])
+  // CHECK-NOT: mlc_rt_mark
+  rt.parallel %frame {
+    rt.parallel_for %frame, @kernel(%0) count %n grain 8 : memref<4xf32>
+    rt.mark %frame, 5
+    rt.barrier
+    func.call @small(%0) : (memref<4xf32>) -> ()
+  }
+  return
+}
+// CHECK: llvm.func internal @kernel_step(%{{.*}}: !llvm.ptr, %[[BEGIN:.*]]: i64, %[[END:.*]]: i64)
+// CHECK: llvm.call @kernel({{.*}}, %[[BEGIN]], %[[END]])
+// CHECK: llvm.func internal @small_step(
+// CHECK: llvm.call @small({{.*}}) : (!llvm.ptr, !llvm.ptr, i64, i64, i64) -> ()
