@@ -1,0 +1,98 @@
+//===- Communicator.cpp - the processes of a data-parallel run ---------------------------------------------------===//
+//
+// Open MPI (4.x and 5.x: libmpi.so.40) is loaded when mpirun started the process, so an executable does not depend on
+// it. Of its ABI this needs five functions and the addresses of two objects, MPI_COMM_WORLD and MPI_BYTE.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#include "runtime/train/Communicator.h"
+#include "runtime/train/InputError.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <numeric>
+#include <stdexcept>
+
+namespace mlc::train {
+
+namespace {
+
+constexpr const char *kLibrary = "libmpi.so.40";
+
+template <typename T> T symbol(void *library, const char *name) {
+  void *address = dlsym(library, name);
+  if (!address)
+    throw InputError(std::string(kLibrary) + ": expected Open MPI, but it has no " + name);
+  return reinterpret_cast<T>(address);
+}
+
+} // namespace
+
+bool Communicator::isFirst() {
+  const char *rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  return !rank || std::strcmp(rank, "0") == 0;
+}
+
+Communicator::Communicator() {
+  if (!std::getenv("OMPI_COMM_WORLD_SIZE"))
+    return;
+  // Global, since its plugins look for its symbols.
+  void *library = dlopen(kLibrary, RTLD_NOW | RTLD_GLOBAL);
+  if (!library)
+    throw InputError(std::string("cannot load ") + kLibrary +
+                     ", which runs under mpirun need (Debian: libopenmpi3): " + dlerror());
+  auto init = symbol<int (*)(int *, char ***, int, int *)>(library, "MPI_Init_thread");
+  auto rankOf = symbol<int (*)(void *, int *)>(library, "MPI_Comm_rank");
+  auto sizeOf = symbol<int (*)(void *, int *)>(library, "MPI_Comm_size");
+  allgather = symbol<decltype(allgather)>(library, "MPI_Allgather");
+  allgatherv = symbol<decltype(allgatherv)>(library, "MPI_Allgatherv");
+  abortAll = symbol<decltype(abortAll)>(library, "MPI_Abort");
+  world = symbol<void *>(library, "ompi_mpi_comm_world");
+  byte = symbol<void *>(library, "ompi_mpi_byte");
+  int provided = 0;
+  check(init(nullptr, nullptr, /*MPI_THREAD_FUNNELED=*/1, &provided), "MPI_Init_thread");
+  finalize = symbol<decltype(finalize)>(library, "MPI_Finalize");
+  check(rankOf(world, &number), "MPI_Comm_rank");
+  check(sizeOf(world, &count), "MPI_Comm_size");
+}
+
+Communicator::~Communicator() {
+  if (finalize)
+    finalize();
+}
+
+void Communicator::check(int code, const char *what) {
+  if (code != 0)
+    throw InputError(std::string(what) + " failed with code " + std::to_string(code));
+}
+
+void Communicator::gather(const float *from, int64_t elements, float *to) {
+  int bytes = static_cast<int>(elements * static_cast<int64_t>(sizeof(float)));
+  if (!finalize)
+    std::memcpy(to, from, static_cast<size_t>(bytes));
+  else
+    check(allgather(from, bytes, byte, to, bytes, byte, world), "MPI_Allgather");
+}
+
+std::vector<std::string> Communicator::gather(const std::string &text) {
+  if (!finalize)
+    return {text};
+  int bytes = static_cast<int>(text.size());
+  std::vector<int> sizes(static_cast<size_t>(count)), places(sizes.size(), 0);
+  check(allgather(&bytes, sizeof bytes, byte, sizes.data(), sizeof bytes, byte, world), "MPI_Allgather");
+  std::partial_sum(sizes.begin(), sizes.end() - 1, places.begin() + 1);
+  std::string all(static_cast<size_t>(std::accumulate(sizes.begin(), sizes.end(), int64_t(0))), '\0');
+  check(allgatherv(text.data(), bytes, byte, all.data(), sizes.data(), places.data(), byte, world), "MPI_Allgatherv");
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < sizes.size(); ++i)
+    texts.push_back(all.substr(static_cast<size_t>(places[i]), static_cast<size_t>(sizes[i])));
+  return texts;
+}
+
+void Communicator::abort(int code) {
+  if (finalize)
+    abortAll(world, code);
+}
+
+} // namespace mlc::train

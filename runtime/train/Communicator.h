@@ -1,0 +1,48 @@
+//===- Communicator.h - the processes of a data-parallel run ----------------------------------------- -*- C++ -*-===//
+#ifndef MLC_RUNTIME_TRAIN_COMMUNICATOR_H
+#define MLC_RUNTIME_TRAIN_COMMUNICATOR_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mlc::train {
+
+/// The processes that mpirun started, or this one alone. Everything is exchanged by gathering to all, so each process
+/// adds in the same order and decides the same.
+class Communicator final {
+public:
+  /// Joins Open MPI where mpirun started this process. Throws InputError where its library is missing.
+  Communicator();
+  ~Communicator();
+  Communicator(const Communicator &) = delete;
+  Communicator &operator=(const Communicator &) = delete;
+
+  int rank() const { return number; }
+  int size() const { return count; }
+  bool isParallel() const { return finalize != nullptr; }
+
+  /// What every process gives, one after the other: `count` floats each.
+  void gather(const float *from, int64_t count, float *to);
+  /// Texts of any length.
+  std::vector<std::string> gather(const std::string &text);
+  /// Ends all processes, because this one cannot go on.
+  void abort(int code);
+
+  /// Whether this process is the one that speaks; known before MPI is.
+  static bool isFirst();
+
+private:
+  void check(int code, const char *what);
+
+  int number = 0, count = 1;
+  void *world = nullptr, *byte = nullptr;
+  int (*allgather)(const void *, int, void *, void *, int, void *, void *) = nullptr;
+  int (*allgatherv)(const void *, int, void *, void *, const int *, const int *, void *, void *) = nullptr;
+  int (*abortAll)(void *, int) = nullptr;
+  int (*finalize)() = nullptr;
+};
+
+} // namespace mlc::train
+
+#endif
