@@ -1,10 +1,10 @@
-# Tests of dialects and passes: each .mlir file says how it is run.
+# Tests of dialects, passes and the language: each file says how it is run.
 import os
 import lit.formats
 
 config.name = "mlc"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir"]
+config.suffixes = [".mlir", ".mlc"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.test_source_root, "..", "build", "lit")
 config.environment["PATH"] = os.pathsep.join(

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Verifier.h"
 
@@ -20,6 +21,41 @@ void GraphBuilder::settle(Operation *op) {
   for (auto [result, type] : llvm::zip(op->getResults(), types))
     result.setType(type);
   assert(succeeded(verify(op)));
+}
+
+std::string GraphBuilder::trySettle(Operation *op) {
+  std::string said;
+  ScopedDiagnosticHandler handler(b.getContext(), [&](Diagnostic &diagnostic) {
+    if (said.empty())
+      said = diagnostic.str();
+    return success();
+  });
+  auto inferable = llvm::cast<InferTypeOpInterface>(op);
+  SmallVector<Type> types;
+  bool fits = succeeded(inferable.inferReturnTypes(b.getContext(), op->getLoc(), op->getOperands(),
+                                                   op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
+                                                   op->getRegions(), types));
+  if (fits) {
+    for (auto [result, type] : llvm::zip(op->getResults(), types)) {
+      auto shaped = llvm::cast<RankedTensorType>(type);
+      int64_t count = 1;
+      for (int64_t size : shaped.getShape())
+        if (!ShapedType::isDynamic(size))
+          fits &= !__builtin_mul_overflow(count, size, &count) && count < (int64_t(1) << 59);
+      if (!fits && said.empty())
+        said = "the result is too large to address";
+      result.setType(type);
+    }
+    fits = fits && succeeded(verify(op));
+  }
+  if (fits)
+    return "";
+  op->erase();
+  StringRef reason = said;
+  if (reason.starts_with("'"))
+    reason = reason.substr(reason.find(' ') + 1); // "'graph.add' op requires …"
+  reason.consume_front("op ");
+  return reason.empty() ? "the operands do not fit together" : reason.str();
 }
 
 Values GraphBuilder::finish(Operation *op) {

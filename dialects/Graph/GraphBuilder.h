@@ -93,6 +93,8 @@ protected:
   /// Gives a new op the types of its results and verifies it. Operands that do not fit are a bug of who builds here;
   /// whoever builds from what others wrote overrides this.
   virtual void settle(mlir::Operation *op);
+  /// As `settle`; where the operands do not fit, erases the op and gives what it says against them, else nothing.
+  std::string trySettle(mlir::Operation *op);
 
   llvm::DenseMap<mlir::Value, Shape> &shapes;
 

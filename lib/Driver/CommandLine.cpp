@@ -93,11 +93,11 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.set_version_flag("--version", "mlc 0.1.0");
   std::string emit, level = "3", report;
   std::vector<std::string> shapes, dims;
-  app.add_option("input", options.input, "model: .onnx or .mlir")->required();
+  app.add_option("input", options.input, "model: .onnx, .mlc or .mlir")->required();
   app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
   app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default), archive or exe, a training executable")
       ->check(CLI::IsMember(kEmitKinds));
-  app.add_option("--name", options.name, "C name of the model (default: from the output)");
+  app.add_option("--name", options.name, "C name of the model (default: from the output; of a .mlc file its own)");
   app.add_option("--mcpu", options.cpu,
                  "CPU to generate code for (default: native); multi: x86-64-v2, -v3 and -v4, chosen when it runs");
   app.add_option("--mtriple", options.triple, "target triple (default: this machine's)");
@@ -130,6 +130,7 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   std::string weights = "embed";
   app.add_option("--weights", weights, "embed (default) or external: a file beside the library")
       ->check(CLI::IsMember({"embed", "external"}));
+  app.add_option("--load-weights", options.loadWeights, "take the weights' values by name from FILE.safetensors");
   app.add_option("--report", report, "say which nodes are not supported, then stop: --report or --report=json")
       ->expected(0, 1)
       ->default_str("text");

@@ -12,7 +12,9 @@
 #include "lib/Driver/Report.h"
 #include "lib/Driver/TrainingConfig.h"
 #include "lib/Export/Header/HeaderExport.h"
+#include "lib/Import/Dsl/ImportDsl.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
+#include "lib/Support/Safetensors.h"
 #include "lib/Support/WeightEvaluation.h"
 #include "lib/Target/Cpu/CpuTarget.h"
 #include "lib/Target/Cpu/ObjectCache.h"
@@ -140,6 +142,8 @@ private:
     return exitBadInput;
   }
   OwningOpRef<ModuleOp> importModel(ExitCode &code);
+  bool initializeWeights(ModuleOp module, WeightMatcher *loaded);
+  void dropTraining(ModuleOp module);
   /// One for each variant.
   using LLVMModules = ArrayRef<std::unique_ptr<llvm::Module>>;
   llvm::Error chooseTargets();
@@ -229,9 +233,23 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     }
     return module;
   }
-  ImportOnnxOptions importing{options.shapes, options.dims, modelName(), options.training};
+  bool isText = StringRef(options.input).ends_with(".mlc");
+  ImportOptions importing{options.shapes, options.dims, isText ? options.name : modelName(),
+                          options.training};
+  std::optional<Safetensors> file;
+  std::optional<WeightMatcher> matcher;
+  if (!options.loadWeights.empty()) {
+    llvm::Expected<Safetensors> opened = Safetensors::open(options.loadWeights, weights);
+    if (!opened) {
+      std::cerr << "mlc-opt: " << llvm::toString(opened.takeError()) << "\n";
+      return nullptr;
+    }
+    file = std::move(*opened);
+    importing.loaded = &matcher.emplace(*file);
+  }
   std::vector<ImportProblem> problems;
-  OwningOpRef<ModuleOp> module = importOnnx(context, options.input, importing, weights, problems);
+  OwningOpRef<ModuleOp> module = isText ? importDsl(context, options.input, importing, problems)
+                                        : importOnnx(context, options.input, importing, weights, problems);
   if (options.report != ReportKind::none) {
     std::cout << (options.report == ReportKind::json ? formatReportJson(options.input, problems)
                                                      : formatReport(options.input, problems));
@@ -239,8 +257,40 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     return nullptr;
   }
   for (const ImportProblem &problem : problems)
-    std::cerr << "mlc-opt: " << formatProblem(options.input, problem) << "\n";
+    std::cerr << (problem.line ? "" : "mlc-opt: ") << formatProblem(options.input, problem) << "\n";
+  if (module && isText && !initializeWeights(*module, importing.loaded))
+    return nullptr;
+  std::vector<std::string> unmatched = module && matcher ? matcher->problems() : std::vector<std::string>();
+  for (const std::string &problem : unmatched)
+    std::cerr << "mlc-opt: " << options.input << ": " << problem << "\n";
+  if (!unmatched.empty())
+    return nullptr;
   return module;
+}
+
+/// The weights of a model that says how they begin: those of a file, or what its initializers give.
+bool Compilation::initializeWeights(ModuleOp module, WeightMatcher *loaded) {
+  bool isNeeded = options.compileTo.empty() && options.emit != EmitKind::mlir;
+  for (graph::ParameterOp parameter : graph::getStoredParameters(module)) {
+    if (loaded) {
+      if (auto bytes = loaded->match(parameter.getSymName(), cast<RankedTensorType>(parameter.getType())))
+        weights.define(parameter.getSymName(), *bytes);
+    } else if (isNeeded) {
+      std::cerr << "mlc-opt: " << options.input
+                << ": the weights have no values; --load-weights=FILE.safetensors gives them\n";
+      return false;
+    }
+  }
+  return true;
+}
+
+/// A library does not train: it has no program, and nobody prepares its inputs.
+void Compilation::dropTraining(ModuleOp module) {
+  for (auto program : llvm::make_early_inc_range(module.getOps<train::ProgramOp>()))
+    program.erase();
+  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    if (function.isPrivate() && function.getName().ends_with(".preprocess"))
+      function.erase();
 }
 
 bool Compilation::dump(StringRef phase, ModuleOp module) {
@@ -642,6 +692,8 @@ ExitCode Compilation::run() {
         return fail(std::move(error));
       isShared = false;
     }
+    if (phase.name == "graph")
+      dropTraining(*variants[0].module);
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
       if (phase.name == "buffer" && !options.training) // which binds the weights, and forgets how they are computed
         placeWeights(variant);

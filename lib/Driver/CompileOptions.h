@@ -31,6 +31,8 @@ struct CompileOptions {
   std::string cache;
   bool noCache = false;
   bool externalWeights = false;
+  /// A file of weights that replaces those of the model (.safetensors); empty: none.
+  std::string loadWeights;
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, int64_t> dims;
   /// The model becomes a training program.

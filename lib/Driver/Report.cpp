@@ -7,6 +7,13 @@ namespace mlc {
 
 std::string formatProblem(const std::string &file, const ImportProblem &problem) {
   std::string text = file + ": ";
+  if (problem.line) {
+    text =
+        file + ":" + std::to_string(problem.line) + ":" + std::to_string(problem.column) + ": error: " + problem.reason;
+    if (!problem.wayOut.empty())
+      text += "; " + problem.wayOut;
+    return text + "\n" + problem.excerpt;
+  }
   if (!problem.node.empty() || !problem.op.empty()) {
     bool isNode =
         problem.opset != 0 || (problem.op != "input" && problem.op != "output" && problem.op != "initializer");
@@ -42,6 +49,9 @@ std::string formatReportJson(const std::string &file, const std::vector<ImportPr
                                 {"reason", p.reason},
                                 {"way_out", p.wayOut},
                                 {"unsupported", p.unsupported}});
+  for (auto [entry, p] : llvm::zip(json["problems"], problems))
+    if (p.line)
+      entry.update({{"line", p.line}, {"column", p.column}});
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

@@ -3,7 +3,10 @@
 #ifndef MLC_LIB_DRIVER_REPORT_H
 #define MLC_LIB_DRIVER_REPORT_H
 
-#include "lib/Import/Onnx/ImportOnnx.h"
+#include "lib/Import/ImportProblem.h"
+
+#include <string>
+#include <vector>
 
 namespace mlc {
 

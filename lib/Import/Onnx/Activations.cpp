@@ -1,4 +1,5 @@
 //===- Activations.cpp - activations, made of element-wise ops; the softmax family -------------------------------===//
+#include "dialects/Graph/Activations.h"
 #include "lib/Import/Onnx/NodeImporter.h"
 
 using namespace mlir;
@@ -9,16 +10,8 @@ namespace {
 
 constexpr auto lt = CompareDirection::lt, gt = CompareDirection::gt;
 
-Values relu(NodeImporter &n) {
-  Value x = n.input(0);
-  return {n.maximum(x, n.scalarLike(x, 0))};
-}
-
-/// x < 0 ? slope x : x
-Value leaky(NodeImporter &n, Value x, Value slope) {
-  return n.select(n.compare(lt, x, n.scalarLike(x, 0)), n.mul(x, slope), x);
-}
-Values leakyRelu(NodeImporter &n) {
+Values importRelu(NodeImporter &n) { return {relu(n, n.input(0))}; }
+Values importLeakyRelu(NodeImporter &n) {
   Value x = n.input(0);
   return {leaky(n, x, n.scalarLike(x, n.floatAttr("alpha", 0.01)))};
 }
@@ -36,11 +29,6 @@ Values preluByChannel(NodeImporter &n) {
   return {leaky(n, x, slope)};
 }
 
-/// x < 0 ? alpha (exp(x) - 1) : x
-Value elu(NodeImporter &n, Value x, double alpha) {
-  Value curve = n.mul(n.scalarLike(x, alpha), n.sub(n.exp(x), n.scalarLike(x, 1)));
-  return n.select(n.compare(lt, x, n.scalarLike(x, 0)), curve, x);
-}
 Values importElu(NodeImporter &n) { return {elu(n, n.input(0), n.floatAttr("alpha", 1.0))}; }
 Values selu(NodeImporter &n) {
   Value x = n.input(0);
@@ -60,11 +48,6 @@ Values thresholdedRelu(NodeImporter &n) {
   return {n.select(above, x, n.scalarLike(x, 0))};
 }
 
-/// max(0, min(1, alpha x + beta))
-Value hardSigmoid(NodeImporter &n, Value x, double alpha, double beta) {
-  Value line = n.add(n.mul(x, n.scalarLike(x, alpha)), n.scalarLike(x, beta));
-  return n.maximum(n.minimum(line, n.scalarLike(x, 1)), n.scalarLike(x, 0));
-}
 Values importHardSigmoid(NodeImporter &n) {
   return {hardSigmoid(n, n.input(0), n.floatAttr("alpha", 0.2), n.floatAttr("beta", 0.5))};
 }
@@ -73,39 +56,19 @@ Values hardSwish(NodeImporter &n) {
   return {n.mul(x, hardSigmoid(n, x, 1.0 / 6, 0.5))};
 }
 
-/// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))
-Value softplus(NodeImporter &n, Value x) {
-  Value tail = n.exp(n.make<NegOp>(n.make<AbsOp>(x)));
-  return n.add(n.maximum(x, n.scalarLike(x, 0)), n.make<Log1POp>(tail));
-}
 Values importSoftplus(NodeImporter &n) { return {softplus(n, n.input(0))}; }
-Values softsign(NodeImporter &n) {
-  Value x = n.input(0);
-  return {n.div(x, n.add(n.scalarLike(x, 1), n.make<AbsOp>(x)))};
-}
-Values mish(NodeImporter &n) {
-  Value x = n.input(0);
-  return {n.mul(x, n.make<TanhOp>(softplus(n, x)))};
-}
+Values importSoftsign(NodeImporter &n) { return {softsign(n, n.input(0))}; }
+Values importMish(NodeImporter &n) { return {mish(n, n.input(0))}; }
 Values swish(NodeImporter &n) {
   Value x = n.input(0);
   return {n.mul(x, n.make<SigmoidOp>(n.mul(x, n.scalarLike(x, n.floatAttr("alpha", 1.0)))))};
 }
 
-/// x/2 (1 + erf(x / √2)), or x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
-Values gelu(NodeImporter &n) {
-  Value x = n.input(0), one = n.scalarLike(x, 1), half = n.scalarLike(x, 0.5), inner;
+Values importGelu(NodeImporter &n) {
   std::string approximate = n.stringAttr("approximate", "none");
-  if (approximate == "tanh") {
-    Value cube = n.mul(n.mul(x, x), x);
-    Value sum = n.add(x, n.mul(cube, n.scalarLike(x, 0.044715)));
-    inner = n.make<TanhOp>(n.mul(sum, n.scalarLike(x, 0.7978845608028654)));
-  } else if (approximate == "none") {
-    inner = n.make<ErfOp>(n.mul(x, n.scalarLike(x, 0.7071067811865476)));
-  } else {
+  if (approximate != "none" && approximate != "tanh")
     n.fail("expected none or tanh, but got '" + approximate + "'", "approximate");
-  }
-  return {n.mul(n.mul(x, half), n.add(one, inner))};
+  return {gelu(n, n.input(0), approximate == "tanh")};
 }
 
 /// x < -lambda: x + bias; x > lambda: x - bias; else 0
@@ -155,8 +118,8 @@ Values hardmax(NodeImporter &n) {
 } // namespace
 
 void registerActivations(Registry &r) {
-  r.add("Relu", 6, relu);
-  r.add("LeakyRelu", 6, leakyRelu);
+  r.add("Relu", 6, importRelu);
+  r.add("LeakyRelu", 6, importLeakyRelu);
   r.add("PRelu", 6, preluByChannel);
   r.add("PRelu", 7, prelu);
   r.add("Elu", 6, importElu);
@@ -166,10 +129,10 @@ void registerActivations(Registry &r) {
   r.add("HardSigmoid", 6, importHardSigmoid);
   r.add("HardSwish", 14, hardSwish);
   r.add("Softplus", 1, importSoftplus);
-  r.add("Softsign", 1, softsign);
-  r.add("Mish", 18, mish);
+  r.add("Softsign", 1, importSoftsign);
+  r.add("Mish", 18, importMish);
   r.add("Swish", 24, swish);
-  r.add("Gelu", 20, gelu);
+  r.add("Gelu", 20, importGelu);
   r.add("Shrink", 9, shrink);
   r.add("Softmax", 1, softmax<false>);
   r.add("LogSoftmax", 1, softmax<true>);

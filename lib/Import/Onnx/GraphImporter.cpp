@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "lib/Import/Onnx/GraphImporter.h"
 
+#include "lib/Support/Safetensors.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -62,7 +64,7 @@ void collectReads(const onnx::NodeProto &node, std::set<std::string> &names, uns
 } // namespace
 
 GraphImporter::GraphImporter(MLIRContext &context, const onnx::ModelProto &model, std::string folder,
-                             const ImportOnnxOptions &options, WeightStore &weights,
+                             const ImportOptions &options, WeightStore &weights,
                              std::vector<ImportProblem> &problems)
     : context(context), model(model), folder(std::move(folder)), options(options), weights(weights),
       problems(problems) {
@@ -151,10 +153,11 @@ const onnx::AttributeProto *GraphImporter::resolve(const onnx::AttributeProto &a
   return current;
 }
 
-Value GraphImporter::importTensor(const onnx::TensorProto &tensor, OpBuilder &b, Location loc) {
+Value GraphImporter::importTensor(const onnx::TensorProto &tensor, OpBuilder &b, Location loc,
+                                  std::optional<ArrayRef<char>> loaded) {
   Type element = elementType(tensor.data_type());
   int64_t count = elementCount(tensor);
-  ArrayRef<char> bytes = tensorBytes(tensor, folder, weights);
+  ArrayRef<char> bytes = loaded ? *loaded : tensorBytes(tensor, folder, weights);
   auto type = RankedTensorType::get(llvm::to_vector(tensor.dims()), element);
   if (count <= (isa<FloatType>(element) ? kMaxConstantFloats : kMaxConstantInts)) {
     DenseElementsAttr value;
@@ -217,6 +220,15 @@ void GraphImporter::declare(const onnx::GraphProto &graph) {
   note(graph.output());
 }
 
+/// The bytes that a file of weights has for an initializer. Those that are constants of the model may be missing in it.
+std::optional<ArrayRef<char>> GraphImporter::loadedBytes(const onnx::TensorProto &tensor) {
+  if (!options.loaded)
+    return std::nullopt;
+  Type element = elementType(tensor.data_type());
+  bool isWeight = isa<FloatType>(element) && elementCount(tensor) > kMaxConstantFloats;
+  return options.loaded->match(tensor.name(), RankedTensorType::get(llvm::to_vector(tensor.dims()), element), isWeight);
+}
+
 void GraphImporter::importInitializers(const onnx::GraphProto &graph, OpBuilder &b) {
   llvm::StringSet<> settings = collectSettings(graph);
   for (const auto &tensor : graph.initializer()) {
@@ -225,11 +237,12 @@ void GraphImporter::importInitializers(const onnx::GraphProto &graph, OpBuilder 
       Type element = elementType(tensor.data_type());
       bool isParameter = options.keepParameters && isa<FloatType>(element) && elementCount(tensor) > 0 &&
                          !settings.contains(tensor.name()) && !SymbolTable::lookupSymbolIn(module, tensor.name());
+      std::optional<ArrayRef<char>> loaded = loadedBytes(tensor);
       define(tensor.name(),
              isParameter
                  ? declareParameter(tensor.name(), RankedTensorType::get(llvm::to_vector(tensor.dims()), element),
-                                    tensorBytes(tensor, folder, weights), b, loc)
-                 : importTensor(tensor, b, loc));
+                                    loaded ? *loaded : tensorBytes(tensor, folder, weights), b, loc)
+                 : importTensor(tensor, b, loc, loaded));
     } catch (const ImportError &error) {
       problems.push_back(
           {tensor.name(), "initializer", 0, error.attribute, error.what(), error.wayOut, error.unsupported});
@@ -579,7 +592,7 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
 } // namespace mlc::onnximport
 
 mlir::OwningOpRef<mlir::ModuleOp> mlc::importOnnx(MLIRContext &context, StringRef path,
-                                                  const ImportOnnxOptions &options, WeightStore &weights,
+                                                  const ImportOptions &options, WeightStore &weights,
                                                   std::vector<ImportProblem> &problems) {
   context.loadDialect<graph::GraphDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect,
                       scf::SCFDialect>();

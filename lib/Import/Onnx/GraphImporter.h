@@ -15,7 +15,7 @@ using Scope = std::map<std::string, Value>;
 class GraphImporter {
 public:
   GraphImporter(mlir::MLIRContext &context, const onnx::ModelProto &model, std::string folder,
-                const ImportOnnxOptions &options, WeightStore &weights, std::vector<ImportProblem> &problems);
+                const ImportOptions &options, WeightStore &weights, std::vector<ImportProblem> &problems);
 
   mlir::OwningOpRef<mlir::ModuleOp> run();
 
@@ -28,8 +28,9 @@ public:
   /// Reads a new parameter.
   Value declareParameter(const std::string &name, RankedTensorType type, llvm::ArrayRef<char> bytes, mlir::OpBuilder &b,
                          mlir::Location loc);
-  /// A small tensor as a constant, a larger one as a weight.
-  Value importTensor(const onnx::TensorProto &tensor, mlir::OpBuilder &b, mlir::Location loc);
+  /// A small tensor as a constant, a larger one as a weight. `loaded` are its bytes where they come from another file.
+  Value importTensor(const onnx::TensorProto &tensor, mlir::OpBuilder &b, mlir::Location loc,
+                     std::optional<llvm::ArrayRef<char>> loaded = std::nullopt);
   /// Whether all elements of a tensor of 8-bit integers are known to be `number`.
   bool isFilledWith(Value value, int64_t number) const;
   /// The sizes of the results of ops, as far as they are known beyond a tensor.dim.
@@ -46,6 +47,7 @@ private:
   RankedTensorType inputType(const onnx::ValueInfoProto &info, std::vector<std::string> &symbols);
   void declare(const onnx::GraphProto &graph);
   void importInitializers(const onnx::GraphProto &graph, mlir::OpBuilder &b);
+  std::optional<llvm::ArrayRef<char>> loadedBytes(const onnx::TensorProto &tensor);
   void importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
                    const std::set<std::string> &outputs, mlir::OpBuilder &b);
   void importNode(const onnx::NodeProto &node, mlir::OpBuilder &b);
@@ -56,7 +58,7 @@ private:
   mlir::MLIRContext &context;
   const onnx::ModelProto &model;
   std::string folder;
-  const ImportOnnxOptions &options;
+  const ImportOptions &options;
   WeightStore &weights;
   std::vector<ImportProblem> &problems;
 

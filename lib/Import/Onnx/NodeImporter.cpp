@@ -120,39 +120,8 @@ void NodeImporter::checkAttributes() {
 Type NodeImporter::elementType(int64_t dataType) { return graph.elementType(static_cast<int32_t>(dataType)); }
 
 void NodeImporter::settle(Operation *op) {
-  // Types are inferred from what was built; what the op has to say against it is the node's problem.
-  std::string said;
-  ScopedDiagnosticHandler handler(b.getContext(), [&](Diagnostic &diagnostic) {
-    if (said.empty())
-      said = diagnostic.str();
-    return success();
-  });
-  auto inferable = cast<InferTypeOpInterface>(op);
-  SmallVector<Type> types;
-  bool fits = succeeded(inferable.inferReturnTypes(b.getContext(), op->getLoc(), op->getOperands(),
-                                                   op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
-                                                   op->getRegions(), types));
-  if (fits) {
-    for (auto [result, type] : llvm::zip(op->getResults(), types)) {
-      auto shaped = cast<RankedTensorType>(type);
-      int64_t count = 1;
-      for (int64_t size : shaped.getShape())
-        if (!ShapedType::isDynamic(size))
-          fits &= !__builtin_mul_overflow(count, size, &count) && count < (int64_t(1) << 59);
-      if (!fits && said.empty())
-        said = "the result is too large to address";
-      result.setType(type);
-    }
-    fits = fits && succeeded(verify(op));
-  }
-  if (!fits) {
-    op->erase();
-    StringRef reason = said;
-    if (reason.starts_with("'"))
-      reason = reason.substr(reason.find(' ') + 1); // "'graph.add' op requires …"
-    reason.consume_front("op ");
-    fail(reason.empty() ? "the operands do not fit together" : reason);
-  }
+  if (std::string reason = trySettle(op); !reason.empty())
+    fail(reason);
 }
 
 Value NodeImporter::tensorConstant(const onnx::TensorProto &tensor) { return graph.importTensor(tensor, b, loc); }

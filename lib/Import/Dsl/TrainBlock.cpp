@@ -1,0 +1,235 @@
+//===- TrainBlock.cpp - a train block becomes a train.program ----------------------------------------------------===//
+//
+// The keys are the parameters of the table in Layers/Training.cpp. What the loss says of the labels is added, so that
+// who reads the data knows their form.
+//
+//===----------------------------------------------------------------------------------------------------------===//
+#include "lib/Import/Dsl/TrainBlock.h"
+
+#include "dialects/Train/TrainDialect.h"
+#include "lib/Import/Dsl/Kinds.h"
+
+using namespace mlir;
+using namespace mlc::graph;
+using llvm::StringRef;
+using llvm::Twine;
+
+namespace mlc::dsl {
+
+namespace {
+
+/// Makes the ops of one step of the preprocessing.
+class StepMaker final : public CheckedBuilder {
+public:
+  StepMaker(Elaborator &elaborator, Range range)
+      : CheckedBuilder(elaborator.b, elaborator.locate(range, "preprocess"), elaborator.shapes), elaborator(elaborator),
+        range(range) {}
+  [[noreturn]] void fail(const Twine &reason, StringRef = "") override { throw Error{range, reason.str(), ""}; }
+
+  Elaborator &elaborator;
+
+private:
+  Range range;
+};
+
+StringRef kindOf(DictionaryAttr settings) { return cast<StringAttr>(settings.get("kind")).getValue(); }
+double numberOf(DictionaryAttr settings, StringRef key) {
+  return cast<FloatAttr>(settings.get(key)).getValueAsDouble();
+}
+
+/// A number, or one for each channel.
+mlir::Value perChannel(StepMaker &n, DictionaryAttr settings, StringRef key, mlir::Value x) {
+  Type element = n.element(x);
+  if (auto one = dyn_cast<FloatAttr>(settings.get(key)))
+    return n.scalar(element, one.getValueAsDouble());
+  auto list = cast<ArrayAttr>(settings.get(key));
+  int64_t count = static_cast<int64_t>(list.size());
+  if (n.rank(x) < 1 || n.type(x).getShape().back() != count)
+    n.fail("expected one number a channel of " + n.elaborator.describe(x) + " for '" + key + "', but got " +
+           Twine(count));
+  SmallVector<mlir::Value> parts;
+  for (Attribute one : list) {
+    double number = cast<FloatAttr>(one).getValueAsDouble();
+    if (key == "std" && !(number > 0))
+      n.fail("expected numbers above 0 for 'std'");
+    parts.push_back(n.unsqueeze(n.scalar(element, number), {0}));
+  }
+  return parts.size() == 1 ? parts[0] : n.concat(parts, 0);
+}
+
+mlir::Value applyStep(StepMaker &n, DictionaryAttr settings, mlir::Value x) {
+  StringRef kind = kindOf(settings);
+  if (kind == "one_hot") {
+    int64_t classes = cast<IntegerAttr>(settings.get("classes")).getInt();
+    mlir::Value places = n.iota(0, {n.constantSize(classes)}, n.b.getI32Type());
+    return n.cast(n.compare(CompareDirection::eq, n.unsqueeze(x, {n.rank(x)}), places), n.b.getF32Type());
+  }
+  if (!n.isFloat(x))
+    n.fail("expected a tensor of floating-point numbers for '" + kind + "', but got " + n.elaborator.describe(x));
+  if (kind == "scale") {
+    mlir::Value y = n.mul(x, n.scalarLike(x, numberOf(settings, "factor")));
+    double offset = numberOf(settings, "offset");
+    return offset == 0 ? y : n.add(y, n.scalarLike(y, offset));
+  }
+  if (kind == "normalize")
+    return n.div(n.sub(x, perChannel(n, settings, "mean", x)), perChannel(n, settings, "std", x));
+  if (n.rank(x) != 4)
+    n.fail("expected images [N, height, width, channels] for '" + kind + "', but got " + n.elaborator.describe(x));
+  mlir::Value y;
+  if (kind == "random_flip") {
+    bool vertical = cast<StringAttr>(settings.get("direction")).getValue() == "vertical";
+    y = train::RandomFlipOp::create(n.b, n.loc, x.getType(), x, n.b.getI64IntegerAttr(vertical ? 1 : 2));
+  } else {
+    y = train::RandomCropOp::create(n.b, n.loc, x.getType(), x, n.b.getDenseI64ArrayAttr({1, 2}),
+                                    cast<IntegerAttr>(settings.get("padding")));
+  }
+  n.elaborator.shapes[y] = n.shape(x);
+  return y;
+}
+
+/// The function from the inputs as the data has them to those of the model. The data has the model's element types and
+/// shapes, but for `one_hot`, which comes from class numbers (i32) without the last axis.
+void makePreprocess(const List &steps, const Expr &expr, const Model &model, func::FuncOp entry,
+                    Elaborator &elaborator) {
+  OpBuilder &b = elaborator.b;
+  OpBuilder::InsertionGuard guard(b);
+  auto place = [&](size_t i) { return expr.kind == ExprKind::list ? expr.operands[i]->range : expr.range; };
+  std::vector<std::vector<size_t>> ofInput(model.inputs.size());
+  std::vector<std::string> names;
+  for (const TensorDeclaration &input : model.inputs)
+    names.push_back(input.name.text);
+  for (auto [i, step] : llvm::enumerate(steps)) {
+    auto input = step.get<Choice>()->settings.getAs<StringAttr>("input");
+    if (!input && model.inputs.size() != 1)
+      elaborator.fail(place(i), "the model has several inputs",
+                      "name the one that is meant: input=\"" + names[0] + "\"");
+    size_t index = 0;
+    if (input) {
+      auto found = llvm::find(names, input.getValue());
+      if (found == names.end())
+        elaborator.fail(place(i), "unknown input '" + input.getValue() + "'", suggestName(input.getValue(), names));
+      index = found - names.begin();
+    }
+    ofInput[index].push_back(i);
+  }
+  SmallVector<Type> rawTypes, types(entry.getArgumentTypes());
+  for (auto [index, type] : llvm::enumerate(types)) {
+    auto raw = cast<RankedTensorType>(type);
+    for (size_t i : ofInput[index])
+      if (kindOf(steps[i].get<Choice>()->settings) == "one_hot") {
+        if (i != ofInput[index][0] || raw.getRank() < 1)
+          elaborator.fail(place(i), "expected 'one_hot' as the first step of its input");
+        raw = RankedTensorType::get(raw.getShape().drop_back(), b.getI32Type());
+      }
+    rawTypes.push_back(raw);
+  }
+  b.setInsertionPointToEnd(entry->getParentOfType<ModuleOp>().getBody());
+  auto function = func::FuncOp::create(b, entry.getLoc(), entry.getName().str() + ".preprocess",
+                                       b.getFunctionType(rawTypes, types));
+  function.setPrivate();
+  mlir::Block *body = function.addEntryBlock();
+  b.setInsertionPointToEnd(body);
+  SmallVector<mlir::Value> results;
+  for (auto [index, argument] : llvm::enumerate(body->getArguments())) {
+    mlir::Value x = argument;
+    for (size_t i : ofInput[index]) {
+      StepMaker n(elaborator, place(i));
+      x = applyStep(n, steps[i].get<Choice>()->settings, x);
+    }
+    if (x.getType() != types[index])
+      elaborator.fail(expr.range, "expected " + elaborator.describe(cast<RankedTensorType>(types[index])) +
+                                      " for the input '" + names[index] + "', but the steps give " +
+                                      elaborator.describe(cast<RankedTensorType>(x.getType())));
+    results.push_back(x);
+  }
+  func::ReturnOp::create(b, entry.getLoc(), results);
+}
+
+/// How the labels of a loss look: class numbers, one-hot rows or numbers.
+DictionaryAttr describeLabel(StringRef name, StringRef loss, func::FuncOp entry, Builder &b) {
+  bool sparse = loss == "sparse_categorical_crossentropy",
+       oneHot = loss == "categorical_crossentropy" || loss == "softmax_cross_entropy" || loss == "kl_divergence";
+  SmallVector<NamedAttribute> label{b.getNamedAttr("name", b.getStringAttr(name)),
+                                    b.getNamedAttr("form", b.getStringAttr(sparse   ? "classes"
+                                                                           : oneHot ? "one_hot"
+                                                                                    : "values"))};
+  auto type = entry.getNumResults() ? cast<RankedTensorType>(entry.getResultTypes()[0]) : RankedTensorType();
+  if ((sparse || oneHot) && type && type.getRank() && !type.isDynamicDim(type.getRank() - 1))
+    label.push_back(b.getNamedAttr("classes", b.getI64IntegerAttr(type.getShape().back())));
+  return b.getDictionaryAttr(label);
+}
+
+/// Without the kind, which is that of the key.
+DictionaryAttr withoutKind(DictionaryAttr settings) {
+  NamedAttrList list(settings);
+  list.erase("kind");
+  return list.getDictionary(settings.getContext());
+}
+
+} // namespace
+
+void importTrain(const Train &train, const Model &model, func::FuncOp entry, Elaborator &elaborator) {
+  const Member &keys = *Builtins::get().find("train", "settings");
+  Diagnostics &diagnostics = elaborator.diagnostics;
+  OpBuilder &b = elaborator.b;
+  std::map<std::string, Datum> values;
+  std::map<std::string, const Expr *> expressions;
+  for (const Setting &setting : train.settings) {
+    try {
+      auto parameter =
+          llvm::find_if(keys.parameters, [&](const Parameter &one) { return one.name.text == setting.key.text; });
+      if (parameter == keys.parameters.end()) {
+        std::vector<std::string> names;
+        for (const Parameter &one : keys.parameters)
+          names.push_back(one.name.text);
+        elaborator.fail(setting.key.range, "unknown key '" + setting.key.text + "' of a train block",
+                        suggestName(setting.key.text, names));
+      }
+      if (!expressions.emplace(setting.key.text, setting.value.get()).second)
+        elaborator.fail(setting.key.range, "the key '" + setting.key.text + "' is given twice");
+      Datum value = elaborator.evaluateAs(*setting.value, parameter->kinds);
+      values[setting.key.text] = elaborator.coerce(std::move(value), *parameter, setting.value->range, "train");
+    } catch (const Error &error) {
+      diagnostics.error(error, {});
+    } catch (const AlreadyReported &) {
+    }
+  }
+  for (StringRef key : {"loss", "optimizer"})
+    if (!expressions.count(key.str()))
+      diagnostics.error(train.model.range, "the train block of '" + train.model.text + "' needs the key '" + key + "'");
+  if (diagnostics.count() || entry.getNumResults() == 0)
+    return;
+  try {
+    SmallVector<NamedAttribute> config{b.getNamedAttr("model", b.getStringAttr(entry.getName()))};
+    for (const Parameter &parameter : keys.parameters) {
+      const std::string &key = parameter.name.text;
+      auto it = values.find(key);
+      Datum value = it != values.end() ? it->second
+                    : parameter.otherwise
+                        ? elaborator.coerce(elaborator.evaluateAs(*parameter.otherwise, parameter.kinds), parameter,
+                                            train.model.range, "train")
+                        : Datum(None{});
+      if (key == "preprocess") {
+        if (!value.list()->empty())
+          makePreprocess(*value.list(), *expressions.at(key), model, entry, elaborator);
+        continue;
+      }
+      Attribute attribute = toAttribute(value, parameter, b);
+      if (key == "label")
+        attribute = describeLabel(*value.text(), kindOf(values.at("loss").get<Choice>()->settings), entry, b);
+      if ((key == "ema" || key == "early_stopping") && attribute)
+        attribute = withoutKind(cast<DictionaryAttr>(attribute));
+      if (attribute)
+        config.push_back(b.getNamedAttr(key, attribute));
+    }
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(elaborator.module.getBody());
+    train::ProgramOp::create(b, elaborator.locate(train.model.range, train.model.text), entry.getName(),
+                             b.getDictionaryAttr(config));
+  } catch (const Error &error) {
+    diagnostics.error(error, {});
+  } catch (const AlreadyReported &) {
+  }
+}
+
+} // namespace mlc::dsl

@@ -1,0 +1,14 @@
+//===- TrainBlock.h - a train block becomes a train.program ------------------------------------------------------===//
+#ifndef MLC_LIB_IMPORT_DSL_TRAINBLOCK_H
+#define MLC_LIB_IMPORT_DSL_TRAINBLOCK_H
+
+#include "lib/Import/Dsl/Elaborator.h"
+
+namespace mlc::dsl {
+
+/// Adds the `train.program` of `entry`, and the function `<entry>.preprocess` where the block asks for it.
+void importTrain(const Train &train, const Model &model, mlir::func::FuncOp entry, Elaborator &elaborator);
+
+} // namespace mlc::dsl
+
+#endif
