@@ -15,9 +15,9 @@ namespace mlc {
 
 namespace {
 
-const std::map<std::string, EmitKind> kEmitKinds{{"mlir", EmitKind::mlir},    {"llvm", EmitKind::llvm},
-                                                 {"asm", EmitKind::assembly}, {"obj", EmitKind::object},
-                                                 {"lib", EmitKind::library},  {"archive", EmitKind::archive}};
+const std::map<std::string, EmitKind> kEmitKinds{
+    {"mlir", EmitKind::mlir},   {"llvm", EmitKind::llvm},       {"asm", EmitKind::assembly}, {"obj", EmitKind::object},
+    {"lib", EmitKind::library}, {"archive", EmitKind::archive}, {"onnx", EmitKind::onnx}};
 
 std::optional<EmitKind> kindOf(StringRef path) {
   return StringSwitch<std::optional<EmitKind>>(sys::path::extension(path))
@@ -27,6 +27,7 @@ std::optional<EmitKind> kindOf(StringRef path) {
       .Case(".o", EmitKind::object)
       .Case(".so", EmitKind::library)
       .Case(".a", EmitKind::archive)
+      .Case(".onnx", EmitKind::onnx)
       .Default(std::nullopt);
 }
 
@@ -95,7 +96,8 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   std::vector<std::string> shapes, dims;
   app.add_option("input", options.input, "model: .onnx or .mlir")->required();
   app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
-  app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default) or archive")->check(CLI::IsMember(kEmitKinds));
+  app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default), archive or onnx")
+      ->check(CLI::IsMember(kEmitKinds));
   app.add_option("--name", options.name, "C name of the model (default: from the output)");
   app.add_option("--mcpu", options.cpu,
                  "CPU to generate code for (default: native); multi: x86-64-v2, -v3 and -v4, chosen when it runs");
@@ -108,7 +110,7 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
   app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();
   std::string weights = "embed";
-  app.add_option("--weights", weights, "embed (default) or external: a file beside the library")
+  app.add_option("--weights", weights, "embed (default) or external: a file beside the library or the ONNX model")
       ->check(CLI::IsMember({"embed", "external"}));
   app.add_option("--report", report, "say which nodes are not supported, then stop: --report or --report=json")
       ->expected(0, 1)

@@ -10,6 +10,7 @@
 #include "lib/Driver/Registration.h"
 #include "lib/Driver/Report.h"
 #include "lib/Export/Header/HeaderExport.h"
+#include "lib/Export/Onnx/ExportOnnx.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
 #include "lib/Support/WeightEvaluation.h"
 #include "lib/Target/Cpu/CpuTarget.h"
@@ -21,6 +22,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -142,6 +144,7 @@ private:
   void placeWeights(Variant &variant);
   void mergeWeights();
   ExitCode emit();
+  ExitCode emitOnnx(ModuleOp module);
   llvm::Error emitLibrary(LLVMModules modules);
   llvm::Error emitObject(LLVMModules modules);
   llvm::Expected<std::vector<std::string>> compileObjects(LLVMModules modules, Artifacts &artifacts);
@@ -457,6 +460,52 @@ ExitCode Compilation::emit() {
   return exitDone;
 }
 
+/// The model after the phase `import` as an ONNX file, with its weights in it or in a file beside it.
+ExitCode Compilation::emitOnnx(ModuleOp module) {
+  PassManager passes(&context);
+  if (options.timing)
+    passes.enableTiming();
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+  if (failed(passes.run(module)))
+    return exitBug;
+  func::FuncOp entry = findEntry(module);
+  if (!entry) {
+    std::cerr << "mlc-opt: " << options.input << ": expected exactly one public function with a body\n";
+    return exitBadInput;
+  }
+  FailureOr<OnnxModel> model = exportOnnx(module, entry);
+  if (failed(model))
+    return exitBadInput;
+  std::string output = outputPath(), externalName = llvm::sys::path::filename(output).str() + ".data";
+  bool isTooLarge = isTooLargeForOneFile(*model), external = options.externalWeights || isTooLarge;
+  if (output == "-") {
+    if (external)
+      return fail(llvm::createStringError("weights beside the model need the name of a file for it; give it with -o"));
+    writeOnnx(*model, weights, {}, llvm::outs());
+    return exitDone;
+  }
+  if (isTooLarge && !options.externalWeights)
+    std::cerr << "mlc-opt: " << options.input
+              << ": note: the model is larger than the 2 GiB that an ONNX file may have; "
+              << "its weights are beside it in '" << externalName << "'\n";
+  Artifacts artifacts;
+  auto write = [&](llvm::raw_pwrite_stream *data) {
+    return artifacts.write(output, [&](llvm::raw_pwrite_stream &out) {
+      writeOnnx(*model, weights, {data, externalName}, out);
+      return llvm::Error::success();
+    });
+  };
+  StringRef folder = llvm::sys::path::parent_path(output);
+  std::string externalPath = folder.empty() ? externalName : folder.str() + "/" + externalName;
+  llvm::Error error = external
+                          ? artifacts.write(externalPath, [&](llvm::raw_pwrite_stream &data) { return write(&data); })
+                          : write(nullptr);
+  if (!error)
+    error = artifacts.commit();
+  return error ? fail(std::move(error)) : exitDone;
+}
+
 /// One processor, or those of --mcpu=multi.
 llvm::Error Compilation::chooseTargets() {
   if (options.cpu == "multi") {
@@ -500,6 +549,8 @@ ExitCode Compilation::run() {
   OwningOpRef<ModuleOp> module = importModel(code);
   if (!module)
     return code;
+  if (options.emit == EmitKind::onnx && options.compileTo.empty())
+    return dump("import", *module) ? emitOnnx(*module) : exitBadInput;
   if (llvm::Error error = chooseTargets())
     return fail(std::move(error));
   std::string last = options.compileTo;

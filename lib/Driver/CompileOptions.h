@@ -10,7 +10,7 @@
 namespace mlc {
 
 /// What comes out.
-enum class EmitKind { mlir, llvm, assembly, object, library, archive };
+enum class EmitKind { mlir, llvm, assembly, object, library, archive, onnx };
 
 enum class ReportKind { none, text, json };
 
