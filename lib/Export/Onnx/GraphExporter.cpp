@@ -156,27 +156,31 @@ void GraphExporter::exportOps(Block &block) {
     exportOp(&op);
 }
 
-onnx::GraphProto GraphExporter::subgraph(Operation *op, ValueRange values, llvm::function_ref<void()> body) {
+onnx::GraphProto GraphExporter::subgraph(llvm::function_ref<GraphOutputs()> body) {
   onnx::GraphProto graph;
   onnx::GraphProto *outer = std::exchange(target, &graph);
   graph.set_name(uniqueNode("branch"));
-  body();
-  for (Value value : values) {
-    // Also what comes from outside is made an output by a node of the graph. A scalar has one element.
-    std::string output = NodeExporter(*this, op).emit("Identity", nameOf(value));
-    auto type = dyn_cast<RankedTensorType>(value.getType());
-    describe(*graph.add_output(), output, type ? type : RankedTensorType::get(1, value.getType()), {});
-  }
+  for (const auto &[name, type] : body())
+    describe(*graph.add_output(), name, type, {});
   target = outer;
   return graph;
 }
 
-onnx::GraphProto GraphExporter::exportBlock(Block &block) {
-  return subgraph(block.getTerminator(), block.getTerminator()->getOperands(), [&] { exportOps(block); });
+GraphOutputs GraphExporter::passOn(Operation *op, ValueRange values) {
+  GraphOutputs outputs;
+  for (Value value : values) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    outputs.emplace_back(NodeExporter(*this, op).emit("Identity", nameOf(value)),
+                         type ? type : RankedTensorType::get(1, value.getType())); // a scalar has one element
+  }
+  return outputs;
 }
 
-onnx::GraphProto GraphExporter::exportValue(Operation *op, Value value) {
-  return subgraph(op, value, [] {});
+onnx::GraphProto GraphExporter::exportBlock(Block &block) {
+  return subgraph([&] {
+    exportOps(block);
+    return passOn(block.getTerminator(), block.getTerminator()->getOperands());
+  });
 }
 
 void GraphExporter::addInputs() {

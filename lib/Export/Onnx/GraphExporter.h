@@ -24,6 +24,9 @@ std::vector<std::vector<std::string>> findResultSymbols(mlir::func::FuncOp funct
 /// The name of the symbolic size that an axis of an argument has; empty for a static one.
 std::string symbolOf(mlir::func::FuncOp function, unsigned argument, int64_t axis);
 
+/// Names and types.
+using GraphOutputs = llvm::SmallVector<std::pair<std::string, RankedTensorType>>;
+
 /// One export. Names of values and of nodes are unique in the whole model, in subgraphs too.
 class GraphExporter {
 public:
@@ -44,8 +47,10 @@ public:
   std::string constant(onnx::TensorProto tensor, llvm::StringRef wanted);
   /// The ops of a block of `scf.if` as a graph whose outputs are those of its terminator.
   onnx::GraphProto exportBlock(mlir::Block &block);
-  /// A graph for `op` that gives a value from outside.
-  onnx::GraphProto exportValue(mlir::Operation *op, Value value);
+  /// A graph of the nodes that `body` adds, which gives their outputs.
+  onnx::GraphProto subgraph(llvm::function_ref<GraphOutputs()> body);
+  /// Values as outputs of a subgraph, made by nodes of it wherever they come from.
+  GraphOutputs passOn(mlir::Operation *op, mlir::ValueRange values);
 
   /// Records that an op cannot be exported.
   void fail() { failed = true; }
@@ -53,7 +58,6 @@ public:
 private:
   using NameSet = std::set<std::string, std::less<>>;
   std::string unique(llvm::StringRef wanted, NameSet &taken, std::map<std::string, unsigned> &counts);
-  onnx::GraphProto subgraph(mlir::Operation *op, mlir::ValueRange values, llvm::function_ref<void()> body);
   void exportOps(mlir::Block &block);
   void exportOp(mlir::Operation *op);
   void addInputs();

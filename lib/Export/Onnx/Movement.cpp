@@ -32,54 +32,54 @@ bool isWhole(OpFoldResult size, Value input, int64_t axis) {
 }
 
 /// offset + size * step: where a slice ends. A negative one before the first element is the lowest number.
-Name endOfSlice(NodeExporter &e, OpFoldResult offset, OpFoldResult size, int64_t step) {
-  constexpr int64_t lowest = std::numeric_limits<int64_t>::min();
+OpFoldResult foldedEnd(NodeExporter &e, OpFoldResult offset, OpFoldResult size, OpFoldResult step) {
   std::optional<int64_t> first = getConstantIntValue(offset), count = getConstantIntValue(size);
-  if (first && count) {
-    int64_t end = *first + *count * step;
-    return e.ints(end < 0 ? lowest : end);
-  }
-  Name reach = e.size(size);
-  if (step != 1)
-    reach = e.emit("Mul", {reach, e.ints(step)});
-  Name end = first == 0 ? reach : e.emit("Add", {e.size(offset), reach});
-  if (step > 0)
+  std::optional<int64_t> by = getConstantIntValue(step);
+  if (!first || !count || !by)
+    return {};
+  int64_t end = *first + *count * *by;
+  return Builder(e.op).getIndexAttr(end < 0 ? std::numeric_limits<int64_t>::min() : end);
+}
+
+Name endOfSlice(NodeExporter &e, OpFoldResult offset, OpFoldResult size, OpFoldResult step) {
+  if (OpFoldResult known = foldedEnd(e, offset, size, step))
+    return e.size(known);
+  std::optional<int64_t> by = getConstantIntValue(step);
+  Name end = e.size(size);
+  if (by != 1)
+    end = e.emit("Mul", {end, e.size(step)});
+  if (getConstantIntValue(offset) != 0)
+    end = e.emit("Add", {e.size(offset), end});
+  if (by && *by > 0)
     return end;
-  return e.emit("Where", {e.emit("Less", {end, e.ints(0)}), e.ints(lowest), end});
+  return e.emit("Where", {e.emit("Less", {end, e.ints(0)}), e.ints(std::numeric_limits<int64_t>::min()), end});
 }
 
 void exportSlice(NodeExporter &e, SliceOp op) {
-  if (!op.getSteps().empty())
-    return e.fail("a step is known only at run time");
-  SmallVector<OpFoldResult> offsets = op.getMixedOffsets(), sizes = op.getMixedSizes(), starts;
-  SmallVector<int64_t> axes, steps;
-  SmallVector<Name> ends;
-  bool areKnown = true;
+  SmallVector<OpFoldResult> offsets = op.getMixedOffsets(), sizes = op.getMixedSizes(), steps = op.getMixedSteps();
+  SmallVector<OpFoldResult> starts, ends, strides;
+  SmallVector<int64_t> axes;
   for (int64_t axis = 0; axis < e.rank(op.getInput()); ++axis) {
-    int64_t step = op.getStaticSteps()[axis];
-    if (step == 1 && getConstantIntValue(offsets[axis]) == 0 && isWhole(sizes[axis], op.getInput(), axis))
+    if (getConstantIntValue(steps[axis]) == 1 && getConstantIntValue(offsets[axis]) == 0 &&
+        isWhole(sizes[axis], op.getInput(), axis))
       continue;
     axes.push_back(axis);
-    steps.push_back(step);
     starts.push_back(offsets[axis]);
-    ends.push_back(endOfSlice(e, offsets[axis], sizes[axis], step));
-    areKnown &= getConstantIntValue(offsets[axis]) && getConstantIntValue(sizes[axis]);
+    strides.push_back(steps[axis]);
+    ends.push_back(foldedEnd(e, offsets[axis], sizes[axis], steps[axis]));
   }
   if (axes.empty())
     return e.bind(op.getResult(), e.name(op.getInput()));
-  Name end = ends.size() == 1 ? ends[0] : "";
-  if (ends.size() > 1 && areKnown) {
-    SmallVector<int64_t> numbers;
-    for (int64_t axis : axes) {
-      int64_t number =
-          *getConstantIntValue(offsets[axis]) + *getConstantIntValue(sizes[axis]) * op.getStaticSteps()[axis];
-      numbers.push_back(number < 0 ? std::numeric_limits<int64_t>::min() : number);
-    }
-    end = e.ints(numbers);
-  } else if (ends.size() > 1) {
-    end = e.emit("Concat", ends, {{"axis", int64_t(0)}});
+  Name end;
+  if (llvm::all_of(ends, [](OpFoldResult known) { return static_cast<bool>(known); })) {
+    end = e.sizes(ends);
+  } else {
+    SmallVector<Name> parts =
+        llvm::map_to_vector(axes, [&](int64_t axis) { return endOfSlice(e, offsets[axis], sizes[axis], steps[axis]); });
+    end = parts.size() == 1 ? parts[0] : e.emit("Concat", parts, {{"axis", int64_t(0)}});
   }
-  e.bind(op.getResult(), e.emit("Slice", {e.name(op.getInput()), e.sizes(starts), end, e.ints(axes), e.ints(steps)}));
+  e.bind(op.getResult(),
+         e.emit("Slice", {e.name(op.getInput()), e.sizes(starts), end, e.ints(axes), e.sizes(strides)}));
 }
 
 void exportPad(NodeExporter &e, PadOp op) {

@@ -40,13 +40,23 @@ void exportReduce(NodeExporter &e, ReduceOp op) {
   e.finish(op.getResult(), result, compute);
 }
 
-/// The axes are the places of the mask that are set, as a list.
+/// One axis after the other, each where the mask says so: a list of the axes would have a length that depends on data,
+/// which few engines take.
 void exportReduceByMask(NodeExporter &e, ReduceByMaskOp op) {
   Type compute = reducedTypeOf(e, e.element(op.getInput()), op.getKind());
-  Name axes = e.reshape(e.emit("NonZero", e.name(op.getMask())), -1);
-  Name result = e.emit(operatorOf(op.getKind()), {e.in(op.getInput(), compute), axes},
-                       {{"keepdims", int64_t(1)}, {"noop_with_empty_axes", int64_t(1)}});
-  e.finish(op.getResult(), result, compute);
+  Name value = e.in(op.getInput(), compute), mask = e.name(op.getMask());
+  int64_t rank = e.rank(op.getInput());
+  auto type = RankedTensorType::get(SmallVector<int64_t>(rank, ShapedType::kDynamic), compute);
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    Name isReduced = e.emit("Gather", {mask, e.ints(axis)}, {{"axis", int64_t(0)}});
+    onnx::GraphProto reduced = e.graph.subgraph([&] {
+      Name result = e.emit(operatorOf(op.getKind()), {value, e.ints(axis)}, {{"keepdims", int64_t(1)}});
+      return GraphOutputs{{result, type}};
+    });
+    onnx::GraphProto kept = e.graph.subgraph([&] { return GraphOutputs{{e.emit("Identity", value), type}}; });
+    value = e.emit("If", isReduced, {{"then_branch", reduced}, {"else_branch", kept}});
+  }
+  e.finish(op.getResult(), value, compute);
 }
 
 void exportArgReduce(NodeExporter &e, ArgReduceOp op) {

@@ -21,11 +21,14 @@ namespace {
 
 enum class Given { sizes, scales, neither };
 
-/// Whether an entry of the scales is a quotient, or a constant of axes that are not resized.
-bool isQuotient(Value entry) {
+/// What an entry of the scales that only a run knows says: a quotient, a choice of one for several axes, or a scale.
+Given givenBy(Value entry) {
   while (auto reshape = entry.getDefiningOp<ReshapeOp>())
     entry = reshape.getInput();
-  return entry.getDefiningOp<DivOp>() || entry.getDefiningOp<arith::DivFOp>();
+  Operation *op = entry.getDefiningOp();
+  if (isa_and_present<DivOp, arith::DivFOp>(op))
+    return Given::sizes;
+  return isa_and_present<MaxOp, MinOp, arith::MaximumFOp, arith::MinimumFOp>(op) ? Given::neither : Given::scales;
 }
 
 Given givenBy(ResizeOp op) {
@@ -37,7 +40,10 @@ Given givenBy(ResizeOp op) {
       entries.assign(concat.getInputs().begin(), concat.getInputs().end());
     else if (auto scalars = op.getScales().getDefiningOp<tensor::FromElementsOp>())
       entries.assign(scalars.getElements().begin(), scalars.getElements().end());
-    return llvm::any_of(entries, isQuotient) ? Given::sizes : Given::scales;
+    for (Given given : {Given::neither, Given::sizes})
+      if (llvm::any_of(entries, [&](Value entry) { return givenBy(entry) == given; }))
+        return given;
+    return Given::scales;
   }
   bool areQuotients = true, areProducts = true;
   for (auto [axis, scale] : llvm::enumerate(known.getValues<double>())) {

@@ -180,7 +180,9 @@ bool exportSelect(NodeExporter &e, arith::SelectOp op) {
            e.select(e.name(op.getCondition()), e.name(op.getTrueValue()), e.name(op.getFalseValue()), type));
     return true;
   }
-  auto pass = [&](Value value) { return [&e, value] { return e.graph.exportValue(e.op, value); }; };
+  auto pass = [&](Value value) {
+    return [&e, value] { return e.graph.subgraph([&] { return e.graph.passOn(e.op, value); }); };
+  };
   emitIf(e, op.getCondition(), pass(op.getTrueValue()), pass(op.getFalseValue()));
   return true;
 }
