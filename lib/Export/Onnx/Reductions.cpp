@@ -31,13 +31,21 @@ Type reducedTypeOf(NodeExporter &e, Type element, ReduceKind kind) {
   return isSum && element.isUnsignedInteger(64) ? e.signless(64) : computeTypeOf(element);
 }
 
+/// Names the result of a reduction. A boolean that was reduced as a number is true above 0: the maximum of nothing is
+/// the lowest number, and false.
+void finishReduction(NodeExporter &e, Value result, Name name, Type compute) {
+  if (e.element(result).isInteger(1))
+    return e.bind(result, e.emit("Greater", {name, e.scalar(compute, 0)}));
+  e.finish(result, name, compute);
+}
+
 void exportReduce(NodeExporter &e, ReduceOp op) {
   if (op.getAxes().empty())
     return e.bind(op.getResult(), e.name(op.getInput()));
   Type compute = reducedTypeOf(e, e.element(op.getInput()), op.getKind());
   Name result = e.emit(operatorOf(op.getKind()), {e.in(op.getInput(), compute), e.ints(op.getAxes())},
                        {{"keepdims", int64_t(op.getKeepDims())}});
-  e.finish(op.getResult(), result, compute);
+  finishReduction(e, op.getResult(), result, compute);
 }
 
 /// One axis after the other, each where the mask says so: a list of the axes would have a length that depends on data,
@@ -56,7 +64,7 @@ void exportReduceByMask(NodeExporter &e, ReduceByMaskOp op) {
     onnx::GraphProto kept = e.graph.subgraph([&] { return GraphOutputs{{e.emit("Identity", value), type}}; });
     value = e.emit("If", isReduced, {{"then_branch", reduced}, {"else_branch", kept}});
   }
-  e.finish(op.getResult(), value, compute);
+  finishReduction(e, op.getResult(), value, compute);
 }
 
 void exportArgReduce(NodeExporter &e, ArgReduceOp op) {
