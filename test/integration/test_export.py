@@ -15,6 +15,15 @@ from onnx.reference import ReferenceEvaluator
 from support import OPT, RUN, ToolTest, mlp, model, value, weights
 
 
+def onnx_names(graph):
+    """All names that the nodes and outputs of a graph read, in subgraphs too."""
+    yield from (output.name for output in graph.output)
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from onnx_names(attribute.g)
+
+
 class ExportTest(ToolTest):
     def export(self, made, *options, name="exported.onnx"):
         """Exports a ModelProto or a path; returns the checked model's path."""
@@ -23,6 +32,9 @@ class ExportTest(ToolTest):
             made = self.path("source.onnx")
         self.call(OPT, made, "-o", self.path(name), *options)
         onnx.checker.check_model(self.path(name), full_check=True)
+        graph = onnx.load(self.path(name), load_external_data=False).graph
+        read = set(onnx_names(graph))
+        self.assertEqual([t.name for t in graph.initializer if t.name not in read], [])
         return self.path(name)
 
     def session(self, path):
@@ -69,7 +81,7 @@ class Names(ExportTest):
         w = np.arange(40, dtype=np.float32)
         made = model([h.make_node("Identity", ["x"], ["same"]), h.make_node("Identity", ["w"], ["weight"]), h.make_node("Relu", ["x"], ["y"]),
                       h.make_node("Identity", ["y"], ["z"])],
-                     [value("x", ["N"])], [value("same", ["N"]), value("weight", [40]), value("y", ["N"]), value("z", ["N"])], [weights("w", w)])
+                     [value("x", ["N"])], [value("x", ["N"]), value("same", ["N"]), value("weight", [40]), value("y", ["N"]), value("z", ["N"])], [weights("w", w)])
         self.agree(made, {"x": np.array([-1, 2], np.float32)})
 
     def test_an_export_of_an_export_is_the_same(self):
@@ -314,13 +326,27 @@ class Weights(ExportTest):
 
 class Failures(ExportTest):
     def test_says_what_cannot_be_exported_and_writes_nothing(self):
-        with open(self.path("m.mlir"), "w") as file:
-            file.write("func.func @m(%x: tensor<1x4x4x2xf32>, %w: tensor<6x6x2x3xf32>) -> tensor<1x4x4x3xf32> {\n"
-                       "  %0 = graph.winograd_conv %x, %w {pads = array<i64: 1, 1, 1, 1>} : (tensor<1x4x4x2xf32>, tensor<6x6x2x3xf32>)"
-                       ' -> tensor<1x4x4x3xf32> loc("conv1")\n  return %0 : tensor<1x4x4x3xf32>\n}\n')
-        _, error = self.call(OPT, "m.mlir", "-o", "m.onnx", code=1)
-        self.assertIn("node 'conv1': cannot export 'graph.winograd_conv' to ONNX because ONNX has no operator for it", error)
-        self.assertEqual(sorted(os.listdir(self.folder)), ["m.mlir"])
+        conv = "{strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>}"
+        window = "{kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, ceil_mode}"
+        resize = "coordinates half_pixel nearest floor {cubic_coefficient = -0.75 : f64, extrapolation = 0.0 : f64}"
+        cases = {
+            "ONNX has no operator for it": ("%x: tensor<1x4x4x2xf32>, %w: tensor<6x6x2x3xf32>", "tensor<1x4x4x3xf32>",
+                                            "graph.winograd_conv %x, %w {pads = array<i64: 1, 1, 1, 1>} : (tensor<1x4x4x2xf32>, tensor<6x6x2x3xf32>)"),
+            "ONNX has no convolution of 64-bit integers": ("%x: tensor<1x2x6xi64>, %w: tensor<3x2x3xi64>", "tensor<1x3x4xi64>",
+                                                           f"graph.conv %x, %w {conv} : (tensor<1x2x6xi64>, tensor<3x2x3xi64>)"),
+            "ONNX pools floats": ("%x: tensor<1x2x6xi64>", "tensor<1x2x3xi64>", f"graph.pool max %x {window} : (tensor<1x2x6xi64>)"),
+            "ONNX has no sum of windows": ("%x: tensor<1x2x?xf32>", "tensor<1x2x?xf32>", f"graph.pool sum %x {window} : (tensor<1x2x?xf32>)"),
+            "its sizes are neither": ("%x: tensor<4xf32>, %s: tensor<1xf64>", "tensor<7xf32>",
+                                      "graph.resize nearest %x, %c, %r to [7] " + resize + " : (tensor<4xf32>, tensor<1xf64>, tensor<0xf64>)"),
+        }
+        for reason, (arguments, result, op) in cases.items():
+            with open(self.path("m.mlir"), "w") as file:
+                file.write(f"func.func @m({arguments}) -> {result} {{\n  %c = graph.constant dense<1.5> : tensor<1xf64>\n"
+                           "  %r = graph.constant dense<> : tensor<0xf64>\n"
+                           f'  %0 = {op} -> {result} loc("node1")\n  return %0 : {result}\n}}\n')
+            _, error = self.call(OPT, "m.mlir", "-o", "m.onnx", code=1)
+            self.assertIn(f"node 'node1': cannot export '{op.split()[0]}' to ONNX because {reason}", error)
+            self.assertEqual(sorted(os.listdir(self.folder)), ["m.mlir"])
 
     def test_external_weights_need_a_file(self):
         made, _ = mlp()

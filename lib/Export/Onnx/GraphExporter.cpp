@@ -208,6 +208,8 @@ void GraphExporter::addOutputs(Operation *terminator) {
     describe(*main.mutable_output(static_cast<int>(i)), name, cast<RankedTensorType>(value.getType()), symbols[i]);
     // A value that is no node's, or has a name already, is passed on.
     std::string own = nameOf(value);
+    if (own == name)
+      continue;
     if (produced.count(own) && renamed.try_emplace(own, name).second)
       continue;
     onnx::NodeProto *node = main.add_node();
@@ -248,7 +250,9 @@ FailureOr<OnnxModel> GraphExporter::run() {
   addInputs();
   for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
     auto given = function.getResultAttrOfType<StringAttr>(i, "mlc.name");
-    main.add_output()->set_name(uniqueValue(given ? given.getValue().str() : "output" + std::to_string(i)));
+    std::string name = given ? given.getValue().str() : "output" + std::to_string(i);
+    auto argument = dyn_cast<BlockArgument>(value); // an input may be an output of the same name
+    main.add_output()->set_name(argument && nameOf(argument) == name ? name : uniqueValue(name));
   }
   // Weights that are read, under the names that they had.
   std::set<StringRef> read;

@@ -204,7 +204,7 @@ void exportFromElements(NodeExporter &e, tensor::FromElementsOp op) {
   ArrayRef<int64_t> shape = op.getType().getShape();
   SmallVector<Name> parts = llvm::map_to_vector(op.getElements(), [&](Value element) { return e.name(element); });
   if (parts.empty())
-    return e.fail("it is empty");
+    return e.bind(op.getResult(), e.constant(DenseElementsAttr::get(op.getType(), ArrayRef<Attribute>())));
   Name list = parts.size() == 1 ? parts[0] : e.emit("Concat", parts, {{"axis", int64_t(0)}});
   e.bind(op.getResult(), shape.size() == 1 ? list : e.reshape(list, shape));
 }
@@ -291,9 +291,9 @@ bool exportScalar(NodeExporter &e) {
   return llvm::TypeSwitch<Operation *, bool>(e.op)
       .Case([&](tensor::DimOp op) {
         std::optional<int64_t> axis = op.getConstantIndex();
-        if (!axis)
-          return e.fail("the axis is known only at run time"), true;
-        return e.bind(op.getResult(), e.shapeOf(e.name(op.getSource()), *axis, *axis + 1)), true;
+        Name size = axis ? e.shapeOf(e.name(op.getSource()), *axis, *axis + 1)
+                         : e.emit("Gather", {e.shapeOf(e.name(op.getSource()), 0), e.name(op.getIndex())});
+        return e.bind(op.getResult(), size), true;
       })
       .Case([&](tensor::CastOp op) { return e.bind(op.getResult(), e.name(op.getSource())), true; })
       .Case([&](tensor::ExtractOp op) { return exportExtract(e, op), true; })
