@@ -16,6 +16,7 @@
 #include "lib/Target/Cpu/CpuTarget.h"
 #include "lib/Target/Cpu/ObjectCache.h"
 #include "passes/Pipelines.h"
+#include "passes/Train/Passes.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
@@ -465,6 +466,7 @@ ExitCode Compilation::emitOnnx(ModuleOp module) {
   PassManager passes(&context);
   if (options.timing)
     passes.enableTiming();
+  passes.addNestedPass<func::FuncOp>(createTrainToInferencePass());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   if (failed(passes.run(module)))
@@ -474,6 +476,9 @@ ExitCode Compilation::emitOnnx(ModuleOp module) {
     std::cerr << "mlc-opt: " << options.input << ": expected exactly one public function with a body\n";
     return exitBadInput;
   }
+  for (graph::ParameterOp parameter : graph::getStoredParameters(module))
+    if (!weights.lookup(parameter.getSymName()))
+      return fail(llvm::createStringError("the weight '" + parameter.getSymName() + "' has no value yet"));
   FailureOr<OnnxModel> model = exportOnnx(module, entry);
   if (failed(model))
     return exitBadInput;

@@ -216,6 +216,9 @@ OPS = {
       %n = tensor.dim %x, %c0 : tensor<?x5xf32>
       %0 = graph.iota axis = 0 sizes [%n, 5] of i64 : tensor<?x5xi64>
       %1 = graph.iota axis = 1 sizes [2, %n, 1] of f32 : tensor<2x?x1xf32>"""),
+    "layers_at_inference": ("%x: tensor<2x3xf32>", "tensor<2x3xf32>", """
+      %d = train.dropout %x {rate = 5.0e-1 : f64} : tensor<2x3xf32>
+      %0 = graph.exp %d : (tensor<2x3xf32>) -> tensor<2x3xf32>"""),
     "sorting": ("%x: tensor<3x6xi16>", "tensor<3x2xi16>, tensor<3x2xi64>", """
       %0, %1 = graph.top_k %x k [2] {axis = 1 : i64, smallest} : tensor<3x6xi16> -> tensor<3x2xi16>, tensor<3x2xi64>"""),
     "arithmetic_on_scalars": ("%x: tensor<2x2xi64>, %t: tensor<?xf32>", "tensor<8xi64>, tensor<2x1xi64>, tensor<?xf32>", """
