@@ -74,6 +74,7 @@ suite lint python3 tools/dev/lint.py
 suite format format_check
 suite build tools/dev/build.sh release
 suite lit lit_suite
+suite lib gtest_suite build/release/bin/lib-tests
 suite runtime gtest_suite build/release/bin/runtime-tests
 suite runtime-sanitized sanitized_runtime
 suite runtime-valgrind valgrind --quiet --error-exitcode=9 --leak-check=full build/release/bin/runtime-tests --gtest_filter='-*Half*:*Huge*'
@@ -83,6 +84,7 @@ if [ -n "$fast" ]; then
   suite conformance $python test/conformance/run.py --mode static
 else
   suite conformance $python test/conformance/run.py --operators docs/Operators.md --check
+  suite export $python test/conformance/run.py --mode export --mode export-dynamic
 fi
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

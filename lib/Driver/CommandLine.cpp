@@ -17,7 +17,8 @@ namespace {
 
 const std::map<std::string, EmitKind> kEmitKinds{
     {"mlir", EmitKind::mlir},   {"llvm", EmitKind::llvm},       {"asm", EmitKind::assembly},  {"obj", EmitKind::object},
-    {"lib", EmitKind::library}, {"archive", EmitKind::archive}, {"exe", EmitKind::executable}};
+    {"lib", EmitKind::library}, {"archive", EmitKind::archive}, {"exe", EmitKind::executable},
+    {"onnx", EmitKind::onnx}};
 
 std::optional<EmitKind> kindOf(StringRef path) {
   return StringSwitch<std::optional<EmitKind>>(sys::path::extension(path))
@@ -27,6 +28,7 @@ std::optional<EmitKind> kindOf(StringRef path) {
       .Case(".o", EmitKind::object)
       .Case(".so", EmitKind::library)
       .Case(".a", EmitKind::archive)
+      .Case(".onnx", EmitKind::onnx)
       .Default(std::nullopt);
 }
 
@@ -95,7 +97,7 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   std::vector<std::string> shapes, dims;
   app.add_option("input", options.input, "model: .onnx, .mlc or .mlir")->required();
   app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
-  app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default), archive or exe, a training executable")
+  app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default), archive, onnx, or exe, a training executable")
       ->check(CLI::IsMember(kEmitKinds));
   app.add_option("--name", options.name, "C name of the model (default: from the output; of a .mlc file its own)");
   app.add_option("--mcpu", options.cpu,
@@ -128,7 +130,7 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
       ->take_all()
       ->group("Training");
   std::string weights = "embed";
-  app.add_option("--weights", weights, "embed (default) or external: a file beside the library")
+  app.add_option("--weights", weights, "embed (default) or external: a file beside the library or the ONNX model")
       ->check(CLI::IsMember({"embed", "external"}));
   app.add_option("--load-weights", options.loadWeights, "take the weights' values by name from FILE.safetensors");
   app.add_option("--report", report, "say which nodes are not supported, then stop: --report or --report=json")

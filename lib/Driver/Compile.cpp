@@ -12,6 +12,7 @@
 #include "lib/Driver/Report.h"
 #include "lib/Driver/TrainingConfig.h"
 #include "lib/Export/Header/HeaderExport.h"
+#include "lib/Export/Onnx/ExportOnnx.h"
 #include "lib/Import/Dsl/ImportDsl.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
 #include "lib/Support/Safetensors.h"
@@ -19,12 +20,14 @@
 #include "lib/Target/Cpu/CpuTarget.h"
 #include "lib/Target/Cpu/ObjectCache.h"
 #include "passes/Pipelines.h"
+#include "passes/Train/Passes.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/Support/FileSystem.h"
@@ -152,6 +155,9 @@ private:
   void placeWeights(Variant &variant);
   void mergeWeights();
   ExitCode emit();
+  ExitCode emitOnnx(ModuleOp module);
+  bool simplifyForExport(ModuleOp module);
+  void exportForTraining(ModuleOp module, StringRef name);
   llvm::Error emitLibrary(LLVMModules modules);
   llvm::Error splitEntries();
   llvm::Error describeVariants();
@@ -628,6 +634,78 @@ ExitCode Compilation::emit() {
   return exitDone;
 }
 
+/// The model after the phase `import` as an ONNX file, with its weights in it or in a file beside it.
+/// The model at inference, simplified.
+bool Compilation::simplifyForExport(ModuleOp module) {
+  PassManager passes(&context);
+  if (options.timing)
+    passes.enableTiming();
+  passes.addNestedPass<func::FuncOp>(createTrainToInferencePass());
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+  return succeeded(passes.run(module));
+}
+
+/// The model that a training executable exports with its weights; where it cannot be exported, why.
+void Compilation::exportForTraining(ModuleOp module, StringRef name) {
+  OwningOpRef<ModuleOp> copy = module.clone();
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (training.onnxReason.empty())
+      training.onnxReason = diagnostic.str();
+    return success();
+  });
+  FailureOr<OnnxModel> model = failure();
+  if (simplifyForExport(*copy))
+    model = exportOnnx(*copy, copy->lookupSymbol<func::FuncOp>(name));
+  if (succeeded(model)) {
+    training.onnx = serializeWithoutWeights(*model);
+    training.onnxReason.clear();
+  }
+}
+
+ExitCode Compilation::emitOnnx(ModuleOp module) {
+  if (!simplifyForExport(module))
+    return exitBug;
+  func::FuncOp entry = findEntry(module);
+  if (!entry) {
+    std::cerr << "mlc-opt: " << options.input << ": expected exactly one public function with a body\n";
+    return exitBadInput;
+  }
+  for (graph::ParameterOp parameter : graph::getStoredParameters(module))
+    if (!weights.lookup(parameter.getSymName()))
+      return fail(llvm::createStringError("the weight '" + parameter.getSymName() + "' has no value yet"));
+  FailureOr<OnnxModel> model = exportOnnx(module, entry);
+  if (failed(model))
+    return exitBadInput;
+  std::string output = outputPath(), externalName = llvm::sys::path::filename(output).str() + ".data";
+  bool isTooLarge = isTooLargeForOneFile(*model), external = options.externalWeights || isTooLarge;
+  if (output == "-") {
+    if (external)
+      return fail(llvm::createStringError("weights beside the model need the name of a file for it; give it with -o"));
+    writeOnnx(*model, weights, {}, llvm::outs());
+    return exitDone;
+  }
+  if (isTooLarge && !options.externalWeights)
+    std::cerr << "mlc-opt: " << options.input
+              << ": note: the model is larger than the 2 GiB that an ONNX file may have; "
+              << "its weights are beside it in '" << externalName << "'\n";
+  Artifacts artifacts;
+  auto write = [&](llvm::raw_pwrite_stream *data) {
+    return artifacts.write(output, [&](llvm::raw_pwrite_stream &out) {
+      writeOnnx(*model, weights, {data, externalName}, out);
+      return llvm::Error::success();
+    });
+  };
+  StringRef folder = llvm::sys::path::parent_path(output);
+  std::string externalPath = folder.empty() ? externalName : folder.str() + "/" + externalName;
+  llvm::Error error = external
+                          ? artifacts.write(externalPath, [&](llvm::raw_pwrite_stream &data) { return write(&data); })
+                          : write(nullptr);
+  if (!error)
+    error = artifacts.commit();
+  return error ? fail(std::move(error)) : exitDone;
+}
+
 /// One processor, or those of --mcpu=multi.
 llvm::Error Compilation::chooseTargets() {
   if (options.cpu == "multi") {
@@ -671,6 +749,8 @@ ExitCode Compilation::run() {
   OwningOpRef<ModuleOp> module = importModel(code);
   if (!module)
     return code;
+  if (options.emit == EmitKind::onnx && options.compileTo.empty())
+    return dump("import", *module) ? emitOnnx(*module) : exitBadInput;
   if (llvm::Error error = chooseTargets())
     return fail(std::move(error));
   if (options.training) {
@@ -680,6 +760,7 @@ ExitCode Compilation::run() {
     if (llvm::Error error = configureTraining(*module, model, options))
       return fail(std::move(error));
     training.config = toJson((*module->getOps<train::ProgramOp>().begin()).getConfig());
+    exportForTraining(*module, model.getName());
   }
   std::string last = options.compileTo;
   if (last.empty() && options.emit == EmitKind::mlir)

@@ -10,7 +10,7 @@
 namespace mlc {
 
 /// What comes out.
-enum class EmitKind { mlir, llvm, assembly, object, library, archive, executable };
+enum class EmitKind { mlir, llvm, assembly, object, library, archive, executable, onnx };
 
 enum class ReportKind { none, text, json };
 

@@ -2,8 +2,11 @@
 """Replays the backend tests of the onnx package through mlc-opt and mlc-run.
 
 Each test runs in three modes: `static` as it is, `dynamic` with every input size symbolic, `constant` with every input an
-initializer. What is expected to fail stands in expected_failures.txt, one `mode test: reason` a line; the list is strict:
-a test that passes although it is listed fails the run until it is promoted (`--update` rewrites the list).
+initializer. Two more modes, `export` and `export-dynamic`, write the model as ONNX again (`--emit=onnx`): the checker of
+the onnx package takes it, and both another engine and mlc compute what the test expects; tests that are expected to fail
+without the export are left out. What is expected to fail stands in expected_failures.txt, one `mode test: reason` a line;
+the list is strict: a test that passes although it is listed fails the run until it is promoted (`--update` rewrites the
+list).
 
 usage: run.py [--bin DIR] [--mode MODE]… [--filter REGEX] [--jobs N] [--opt-level N] [--update] [--operators FILE [--check]]
 """
@@ -25,6 +28,7 @@ from onnx import numpy_helper
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(os.path.dirname(onnx.__file__), "backend", "test", "data")
 MODES = ("static", "dynamic", "constant")
+EXPORTS = {"export": "static", "export-dynamic": "dynamic"}  # and the mode that imports the same model
 RTOL, ATOL = 1e-3, 1e-7
 
 
@@ -143,6 +147,40 @@ def compare(name, actual, expected):
     np.testing.assert_allclose(actual, expected, rtol=RTOL, atol=ATOL)
 
 
+def run_in_onnxruntime(path, feeds, names):
+    import onnxruntime
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads, settings.log_severity_level = 1, 4
+    return onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"]).run(names, feeds)
+
+
+def run_in_reference(path, feeds, names):
+    from onnx.reference import ReferenceEvaluator
+    return ReferenceEvaluator(path).run(names, feeds)
+
+
+def export(source, inputs, outputs, folder, options):
+    """Writes the model as ONNX again, checks it and runs it: in ONNX Runtime, or where that has no kernel or other ideas (which are its
+    own, as the source is a test of ONNX's) in the evaluator of the onnx package. Returns its path."""
+    exported = os.path.join(folder, "exported.onnx")
+    invoke([options.opt, source, "-o", exported], 300)
+    try:
+        onnx.checker.check_model(exported, full_check=True)
+    except Exception as error:
+        raise AssertionError("onnx.checker: " + str(error)) from None
+    names = [name for name, _, _ in outputs]
+    feeds = {name: np.asarray(array) for name, _, array in inputs}
+    problems = []
+    for engine in (run_in_onnxruntime, run_in_reference):
+        try:
+            for (name, _, expected), actual in zip(outputs, engine(exported, feeds, names)):
+                compare(name, np.asarray(actual), np.asarray(expected))
+            return exported
+        except Exception as error:
+            problems.append(f"{engine.__name__}: {error}")
+    raise AssertionError(problems[0])
+
+
 def replay(test, path, mode, options):
     """Runs one test; returns None when it passes and the reason otherwise."""
     folder = tempfile.mkdtemp(prefix="mlc-conformance-")
@@ -152,14 +190,16 @@ def replay(test, path, mode, options):
         for number, (inputs, outputs) in enumerate(data_sets(path, original)):
             library = os.path.join(folder, "libmodel.so")
             if mode == "constant" or number == 0:
-                if mode == "static":
+                if EXPORTS.get(mode, mode) == "static":
                     source = model_path
                 else:
                     model = onnx.ModelProto()
                     model.CopyFrom(original)
-                    make_dynamic(model) if mode == "dynamic" else make_constant(model, inputs)
+                    make_constant(model, inputs) if mode == "constant" else make_dynamic(model)
                     source = os.path.join(folder, "model.onnx")
                     onnx.save(model, source)
+                if mode in EXPORTS:
+                    source = export(source, inputs, outputs, folder, options)
                 invoke([options.opt, source, "-o", library, f"-O{options.opt_level}"], 300)
             command = [options.run, library, "--output-dir", os.path.join(folder, "out")]
             for index, (name, _, array) in enumerate(inputs):
@@ -223,7 +263,7 @@ def operators_table(results, tests):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default=os.path.join(HERE, "..", "..", "build", "release", "bin"))
-    parser.add_argument("--mode", action="append", choices=MODES)
+    parser.add_argument("--mode", action="append", choices=MODES + tuple(EXPORTS))
     parser.add_argument("--filter", default="")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--opt-level", type=int, default=3)
@@ -236,12 +276,13 @@ def main():
     options.run = os.path.join(options.bin, "mlc-run")
     tests = {name: path for name, path in collect().items() if re.search(options.filter, name)}
     modes = options.mode or MODES
+    expected = read_expected()
     results = {}
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        futures = {pool.submit(replay, test, path, mode, options): (mode, test) for mode in modes for test, path in tests.items()}
+        futures = {pool.submit(replay, test, path, mode, options): (mode, test) for mode in modes for test, path in tests.items()
+                   if mode not in EXPORTS or (EXPORTS[mode], test) not in expected}
         for future in concurrent.futures.as_completed(futures):
             results[futures[future]] = future.result()
-    expected = read_expected()
     if options.update:
         merged = {key: reason for key, reason in expected.items() if key not in results}
         merged.update({key: reason for key, reason in results.items() if reason is not None})
@@ -273,7 +314,7 @@ def main():
                 file.write(table)
     for mode in modes:
         passed = sum(1 for (m, _), reason in results.items() if m == mode and reason is None)
-        print(f"{mode}: {passed} of {len(tests)} pass")
+        print(f"{mode}: {passed} of {sum(1 for m, _ in results if m == mode)} pass")
     good = len(results) - wrong
     print(f"conformance: {good} passed, {wrong} failed")
     return 1 if wrong else 0
