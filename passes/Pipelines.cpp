@@ -46,10 +46,18 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 void buildTrainPipeline(OpPassManager &pm, const PipelineOptions &options) {
-  if (!options.training)
-    return;
-  pm.addPass(createTrainBuildProgramPass()); // one function an entry of the executable, weights as states
-  pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // of those that do not train
+  if (options.training) {
+    pm.addPass(createTrainBuildProgramPass()); // one function an entry of the executable, weights as states
+    pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // of those that do not train
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+  }
+  pm.addNestedPass<func::FuncOp>(createTrainDifferentiatePass()); // gradients become graph ops,
+  if (options.optLevel > 0) {
+    GraphExpandConvTransposePassOptions expand;
+    expand.runtimeFilters = true;
+    pm.addNestedPass<func::FuncOp>(createGraphExpandConvTransposePass(expand)); // those of strides by phases
+  }
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
