@@ -31,25 +31,36 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());                          // folds, and drops what nobody uses
   pm.addPass(createCSEPass());                                    // equal subgraphs once
   if (options.optLevel > 0) {
-    if (!options.exact)
+    bool known = !options.training; // weights that change are not computed with
+    if (known && !options.exact)
       pm.addNestedPass<func::FuncOp>(createGraphFormIntegerProductsPass()); // quantized models compute in integers
-    pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass());         // normalizations move into filters
-    pm.addNestedPass<func::FuncOp>(createGraphExpandConvTransposePass());   // transposed convolutions by phases
-    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());          // convolutions run with the channels last
+    if (known)
+      pm.addNestedPass<func::FuncOp>(createGraphFoldBatchNormPass());     // normalizations move into filters
+    pm.addNestedPass<func::FuncOp>(createGraphExpandConvTransposePass()); // transposed convolutions by phases
+    pm.addNestedPass<func::FuncOp>(createGraphAssignLayoutPass());        // convolutions run with the channels last
     pm.addPass(createCanonicalizerPass());
-    pm.addPass(createGraphFoldWeightsPass()); // what is made of weights alone becomes a weight
-    pm.addPass(createCSEPass());              // also of weights that are read twice
-    if (!options.exact)
+    if (known)
+      pm.addPass(createGraphFoldWeightsPass()); // what is made of weights alone becomes a weight
+    pm.addPass(createCSEPass());                // also of weights that are read twice
+    if (known && !options.exact)
       pm.addPass(createGraphChooseWinogradPass()); // fewer products for 3×3 convolutions
   }
   pm.addPass(createSymbolDCEPass()); // weights that no node reads
 }
 
 void buildTrainPipeline(OpPassManager &pm, const PipelineOptions &options) {
-  if (!options.training)
-    return;
-  pm.addPass(createTrainBuildProgramPass()); // one function an entry of the executable, weights as states
-  pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // of those that do not train
+  if (options.training) {
+    pm.addPass(createTrainBuildProgramPass()); // one function an entry of the executable, weights as states
+    pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // of those that do not train
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+  }
+  pm.addNestedPass<func::FuncOp>(createTrainDifferentiatePass()); // gradients become graph ops,
+  if (options.optLevel > 0) {
+    GraphExpandConvTransposePassOptions expand;
+    expand.runtimeFilters = true;
+    pm.addNestedPass<func::FuncOp>(createGraphExpandConvTransposePass(expand)); // those of strides by phases
+  }
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -16,6 +16,10 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
+namespace mlc::graph {
+class GradientBuilder;
+} // namespace mlc::graph
+
 #include "dialects/Graph/GraphDialect.h.inc"
 #include "dialects/Graph/GraphEnums.h.inc"
 #include "dialects/Graph/GraphInterfaces.h.inc"

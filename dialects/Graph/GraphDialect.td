@@ -63,4 +63,19 @@ def ElementwiseOpInterface : OpInterface<"ElementwiseOpInterface"> {
   ];
 }
 
+def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
+  let cppNamespace = "::mlc::graph";
+  let description = [{
+    An op that knows its vector-Jacobian products: how the cotangents of its results (the derivatives of a loss with respect
+    to them) become those of its operands. The products are made of graph ops, so they can be differentiated again.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Builds the cotangents of the operands that need one and gives them to `gradient`; an operand that gets nothing has
+      none. At least one result has a cotangent. Fails, with a diagnostic at the op, where there is no derivative.
+    }], "::llvm::LogicalResult", "buildGradients", (ins "::mlc::graph::GradientBuilder &":$gradient)>
+  ];
+}
+def Graph_Differentiable : DeclareOpInterfaceMethods<DifferentiableOpInterface>;
+
 #endif

@@ -56,7 +56,23 @@ struct ComposeTransposes final : OpRewritePattern<TransposeOp> {
   }
 };
 
+/// log(softmax(x)) -> softmax(x) {log}
+struct JoinLogSoftmax final : OpRewritePattern<LogOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(LogOp op, PatternRewriter &rewriter) const override {
+    auto softmax = op.getInput().getDefiningOp<SoftmaxOp>();
+    if (!softmax || softmax.getLog())
+      return rewriter.notifyMatchFailure(op, "the input is not a softmax");
+    rewriter.replaceOpWithNewOp<SoftmaxOp>(op, op.getType(), softmax.getInput(), softmax.getAxis(), /*log=*/true);
+    return success();
+  }
+};
+
 } // namespace
+
+void LogOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<JoinLogSoftmax>(context);
+}
 
 void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<ComposeTransposes>(context);

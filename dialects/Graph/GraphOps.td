@@ -86,13 +86,21 @@ class Graph_SameTypeOp<string mnemonic, list<Trait> traits = []>
   }];
 }
 
-class Graph_UnaryOp<string mnemonic, string what, Type operand = Graph_FloatTensor> : Graph_SameTypeOp<mnemonic> {
+class Graph_UnaryOp<string mnemonic, string what, Type operand = Graph_FloatTensor, list<Trait> traits = [Graph_Differentiable]>
+    : Graph_SameTypeOp<mnemonic, traits> {
   let summary = "computes " # what;
   let arguments = (ins operand:$input);
   let results = (outs operand:$result);
 }
 
-class Graph_BinaryOp<string mnemonic, string what, Type operand = Graph_NumberTensor, list<Trait> traits = []>
+class Graph_BinaryOp<string mnemonic, string what, list<Trait> traits = []>
+    : Graph_SameTypeOp<mnemonic, traits # [Graph_Differentiable]> {
+  let summary = "computes " # what;
+  let arguments = (ins Graph_NumberTensor:$lhs, Graph_NumberTensor:$rhs);
+  let results = (outs Graph_NumberTensor:$result);
+}
+
+class Graph_BitsOp<string mnemonic, string what, Type operand = Graph_BitsTensor, list<Trait> traits = []>
     : Graph_SameTypeOp<mnemonic, traits> {
   let summary = "computes " # what;
   let arguments = (ins operand:$lhs, operand:$rhs);
@@ -221,7 +229,7 @@ def FloorOp : Graph_UnaryOp<"floor", "the largest integer not above">;
 def RoundOp : Graph_UnaryOp<"round", "the nearest integer, halves to even">;
 def SqrtOp : Graph_UnaryOp<"sqrt", "the square root">;
 def ExpOp : Graph_UnaryOp<"exp", "the exponential">;
-def LogOp : Graph_UnaryOp<"log", "the natural logarithm">;
+def LogOp : Graph_UnaryOp<"log", "the natural logarithm"> { let hasCanonicalizer = 1; }
 def Log1POp : Graph_UnaryOp<"log1p", "log(1 + x), exact for small x">;
 def SinOp : Graph_UnaryOp<"sin", "the sine">;
 def CosOp : Graph_UnaryOp<"cos", "the cosine">;
@@ -237,7 +245,7 @@ def AcoshOp : Graph_UnaryOp<"acosh", "the inverse hyperbolic cosine">;
 def AtanhOp : Graph_UnaryOp<"atanh", "the inverse hyperbolic tangent">;
 def ErfOp : Graph_UnaryOp<"erf", "the error function">;
 def SigmoidOp : Graph_UnaryOp<"sigmoid", "the logistic function 1 / (1 + exp(-x))">;
-def NotOp : Graph_UnaryOp<"not", "the complement of all bits; the negation of a boolean", Graph_BitsTensor>;
+def NotOp : Graph_UnaryOp<"not", "the complement of all bits; the negation of a boolean", Graph_BitsTensor, []>;
 
 def IsNaNOp : Graph_ElementwiseOp<"is_nan"> {
   let summary = "tells which elements are not a number";
@@ -252,20 +260,20 @@ def IsInfOp : Graph_ElementwiseOp<"is_inf"> {
   let results = (outs Graph_BoolTensor:$result);
 }
 
-def AddOp : Graph_BinaryOp<"add", "the sum; integers wrap", Graph_NumberTensor, [Commutative]>;
+def AddOp : Graph_BinaryOp<"add", "the sum; integers wrap", [Commutative]>;
 def SubOp : Graph_BinaryOp<"sub", "the difference; integers wrap">;
-def MulOp : Graph_BinaryOp<"mul", "the product; integers wrap", Graph_NumberTensor, [Commutative]>;
+def MulOp : Graph_BinaryOp<"mul", "the product; integers wrap", [Commutative]>;
 def DivOp : Graph_BinaryOp<"div", "the quotient; integers round to zero, and give 0 for a zero divisor">;
 def PowOp : Graph_BinaryOp<"pow", "the power; integers wrap, a negative exponent gives 0 unless the base is 1 or -1">;
 def MaxOp : Graph_BinaryOp<"max", "the maximum; NaN if either is">;
 def MinOp : Graph_BinaryOp<"min", "the minimum; NaN if either is">;
-def AndOp : Graph_BinaryOp<"and", "the conjunction of all bits", Graph_BitsTensor, [Commutative]>;
-def OrOp : Graph_BinaryOp<"or", "the disjunction of all bits", Graph_BitsTensor, [Commutative]>;
-def XorOp : Graph_BinaryOp<"xor", "the exclusive or of all bits", Graph_BitsTensor, [Commutative]>;
-def ShiftLeftOp : Graph_BinaryOp<"shift_left", "the left shift; 0 from the type's width on", Graph_TensorOf<Graph_Int>>;
-def ShiftRightOp : Graph_BinaryOp<"shift_right", "the right shift, arithmetic for signed types; a shift of the type's width or more counts as the width less one for signed types, and gives 0 for unsigned", Graph_TensorOf<Graph_Int>>;
+def AndOp : Graph_BitsOp<"and", "the conjunction of all bits", Graph_BitsTensor, [Commutative]>;
+def OrOp : Graph_BitsOp<"or", "the disjunction of all bits", Graph_BitsTensor, [Commutative]>;
+def XorOp : Graph_BitsOp<"xor", "the exclusive or of all bits", Graph_BitsTensor, [Commutative]>;
+def ShiftLeftOp : Graph_BitsOp<"shift_left", "the left shift; 0 from the type's width on", Graph_TensorOf<Graph_Int>>;
+def ShiftRightOp : Graph_BitsOp<"shift_right", "the right shift, arithmetic for signed types; a shift of the type's width or more counts as the width less one for signed types, and gives 0 for unsigned", Graph_TensorOf<Graph_Int>>;
 
-def ModOp : Graph_SameTypeOp<"mod"> {
+def ModOp : Graph_SameTypeOp<"mod", [Graph_Differentiable]> {
   let summary = "computes the remainder";
   let description = [{
     The sign follows the divisor, as in Python, or with `truncated` the dividend, as C's fmod. A zero integer divisor gives 0.
@@ -282,7 +290,7 @@ def CompareOp : Graph_ElementwiseOp<"compare", [SameOperandsElementType]> {
   let assemblyFormat = "$direction operands attr-dict `:` functional-type(operands, results)";
 }
 
-def SelectOp : Graph_ElementwiseOp<"select"> {
+def SelectOp : Graph_ElementwiseOp<"select", [Graph_Differentiable]> {
   let summary = "chooses between two values by a condition";
   let description = [{Constraints: (C1) `on_true` and `on_false` have the same element type.}];
   let arguments = (ins Graph_BoolTensor:$condition, Graph_Tensor:$on_true, Graph_Tensor:$on_false);
@@ -290,7 +298,7 @@ def SelectOp : Graph_ElementwiseOp<"select"> {
   let hasVerifier = 1;
 }
 
-def CastOp : Graph_ElementwiseOp<"cast"> {
+def CastOp : Graph_ElementwiseOp<"cast", [Graph_Differentiable]> {
   let summary = "converts to another element type";
   let description = [{
     Float to integer truncates toward zero; out-of-range values and NaN are undefined but do not trap. Integer to integer
@@ -314,7 +322,7 @@ def QuantizeOp : Graph_ElementwiseOp<"quantize"> {
   let results = (outs Graph_QuantizedTensor:$result);
 }
 
-def DequantizeOp : Graph_ElementwiseOp<"dequantize"> {
+def DequantizeOp : Graph_ElementwiseOp<"dequantize", [Graph_Differentiable]> {
   let summary = "gives integers around a zero point their scale";
   let description = [{
     `(input - zero_point) * scale` in the element type of `scale`; the difference is one of `i32`.
@@ -334,7 +342,7 @@ def DequantizeOp : Graph_ElementwiseOp<"dequantize"> {
 //===------------------------------------------------------------------------------------------------------------===//
 
 /// `sizes` as index values and constants, printed like `[%n, 4]`.
-class Graph_SizedOp<string mnemonic, string keyword> : Graph_Op<mnemonic> {
+class Graph_SizedOp<string mnemonic, string keyword> : Graph_Op<mnemonic, [Graph_Differentiable]> {
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$input `" # keyword # "` custom<DynamicIndexList>($sizes, $static_sizes) attr-dict `:` type($input) `->` type($result)";
   let arguments = (ins Graph_Tensor:$input, Variadic<Index>:$sizes, DenseI64ArrayAttr:$static_sizes);
@@ -367,7 +375,7 @@ def ExpandOp : Graph_SizedOp<"expand", "to"> {
   let hasFolder = 1;
 }
 
-def TransposeOp : Graph_Op<"transpose"> {
+def TransposeOp : Graph_Op<"transpose", [Graph_Differentiable]> {
   let summary = "permutes the axes";
   let description = [{
     `result[i_p0, i_p1, …] = input[i_0, i_1, …]`: axis k of the result is axis `permutation[k]` of the input.
@@ -383,7 +391,7 @@ def TransposeOp : Graph_Op<"transpose"> {
   let hasVerifier = 1;
 }
 
-def ConcatOp : Graph_Op<"concat", [SameOperandsAndResultElementType]> {
+def ConcatOp : Graph_Op<"concat", [SameOperandsAndResultElementType, Graph_Differentiable]> {
   let summary = "joins tensors along an axis";
   let description = [{
     Constraints: (C1) `axis` is in [0, rank); (C2) all inputs have the same rank; (C3) the other static sizes agree.
@@ -396,7 +404,7 @@ def ConcatOp : Graph_Op<"concat", [SameOperandsAndResultElementType]> {
   let hasVerifier = 1;
 }
 
-def SliceOp : Graph_Op<"slice", [AttrSizedOperandSegments]> {
+def SliceOp : Graph_Op<"slice", [AttrSizedOperandSegments, Graph_Differentiable]> {
   let summary = "takes a strided part";
   let description = [{
     `result[i] = input[offset + i * step]` on every axis; steps are static, not zero, and may be negative. The part lies
@@ -423,7 +431,7 @@ def SliceOp : Graph_Op<"slice", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def PadOp : Graph_Op<"pad", [AttrSizedOperandSegments]> {
+def PadOp : Graph_Op<"pad", [AttrSizedOperandSegments, Graph_Differentiable]> {
   let summary = "adds elements at the ends of the axes";
   let description = [{
     Negative amounts crop. `value` (a scalar) fills in mode `constant`; `reflect`, `edge` and `wrap` repeat the input as
@@ -452,7 +460,7 @@ def PadOp : Graph_Op<"pad", [AttrSizedOperandSegments]> {
 // Indexing
 //===------------------------------------------------------------------------------------------------------------===//
 
-def GatherOp : Graph_Op<"gather"> {
+def GatherOp : Graph_Op<"gather", [Graph_Differentiable]> {
   let summary = "takes slices along an axis";
   let description = [{
     `result[a…, i…, b…] = input[a…, indices[i…], b…]`. Indices in [-size, size); negative ones count from the end; others
@@ -467,7 +475,7 @@ def GatherOp : Graph_Op<"gather"> {
   let hasVerifier = 1;
 }
 
-def GatherElementsOp : Graph_Op<"gather_elements"> {
+def GatherElementsOp : Graph_Op<"gather_elements", [Graph_Differentiable]> {
   let summary = "takes elements along an axis";
   let description = [{
     `result[i…] = input[i… with i_axis replaced by indices[i…]]`; indices as in `graph.gather`.
@@ -479,7 +487,7 @@ def GatherElementsOp : Graph_Op<"gather_elements"> {
   let hasVerifier = 1;
 }
 
-def GatherNDOp : Graph_Op<"gather_nd"> {
+def GatherNDOp : Graph_Op<"gather_nd", [Graph_Differentiable]> {
   let summary = "takes slices by index tuples";
   let description = [{
     `result[b…, i…, s…] = input[b…, indices[b…, i…, :]…, s…]` with `batch_dims` axes b; indices as in `graph.gather`.
@@ -492,7 +500,7 @@ def GatherNDOp : Graph_Op<"gather_nd"> {
   let hasVerifier = 1;
 }
 
-class Graph_ScatterOp<string mnemonic> : Graph_Op<mnemonic> {
+class Graph_ScatterOp<string mnemonic> : Graph_Op<mnemonic, [Graph_Differentiable]> {
   let results = (outs Graph_Tensor:$result);
   let hasVerifier = 1;
 }
@@ -526,7 +534,7 @@ def ScatterNDOp : Graph_ScatterOp<"scatter_nd"> {
 // Contractions
 //===------------------------------------------------------------------------------------------------------------===//
 
-def MatMulOp : Graph_Op<"matmul"> {
+def MatMulOp : Graph_Op<"matmul", [Graph_Differentiable]> {
   let summary = "multiplies matrices";
   let description = [{
     The last two axes are matrices, the axes before broadcast. Half-precision inputs accumulate in f32. 8-bit integers, each
@@ -542,7 +550,7 @@ def MatMulOp : Graph_Op<"matmul"> {
   let hasVerifier = 1;
 }
 
-def ConvOp : Graph_Op<"conv"> {
+def ConvOp : Graph_Op<"conv", [Graph_Differentiable]> {
   let summary = "convolves";
   let description = [{
     `input[N, C, x…]` with `filter[F, C / groups, k…]` gives `[N, F, y…]`, as a cross-correlation with zero padding. `pads`
@@ -574,7 +582,7 @@ def WinogradConvOp : Graph_Op<"winograd_conv", [SameOperandsAndResultElementType
   let hasVerifier = 1;
 }
 
-def ConvTransposeOp : Graph_Op<"conv_transpose", [SameOperandsAndResultElementType]> {
+def ConvTransposeOp : Graph_Op<"conv_transpose", [SameOperandsAndResultElementType, Graph_Differentiable]> {
   let summary = "applies the transpose of a convolution";
   let description = [{
     `input[N, C, x…]` with `filter[C, F / groups, k…]` gives `[N, F, y…]` with
@@ -594,7 +602,7 @@ def ConvTransposeOp : Graph_Op<"conv_transpose", [SameOperandsAndResultElementTy
 // Windows
 //===------------------------------------------------------------------------------------------------------------===//
 
-class Graph_WindowOp<string mnemonic> : Graph_Op<mnemonic> { let hasVerifier = 1; }
+class Graph_WindowOp<string mnemonic, list<Trait> traits = []> : Graph_Op<mnemonic, traits # [Graph_Differentiable]> { let hasVerifier = 1; }
 
 def PoolOp : Graph_WindowOp<"pool"> {
   let summary = "reduces windows";
@@ -629,7 +637,7 @@ def MaxPoolWithIndicesOp : Graph_WindowOp<"max_pool_with_indices"> {
 // Reductions, normalizations, scans
 //===------------------------------------------------------------------------------------------------------------===//
 
-def ReduceOp : Graph_Op<"reduce", [SameOperandsAndResultElementType]> {
+def ReduceOp : Graph_Op<"reduce", [SameOperandsAndResultElementType, Graph_Differentiable]> {
   let summary = "reduces axes";
   let description = [{
     An empty set gives 0 for `sum`, 1 for `prod`, the lowest value for `max`, the highest for `min` (infinities for floats).
@@ -646,7 +654,7 @@ def ReduceOp : Graph_Op<"reduce", [SameOperandsAndResultElementType]> {
   let hasVerifier = 1;
 }
 
-def ReduceByMaskOp : Graph_Op<"reduce_by_mask", []> {
+def ReduceByMaskOp : Graph_Op<"reduce_by_mask", [Graph_Differentiable]> {
   let summary = "reduces the axes that a run-time mask names";
   let description = [{
     `mask` has one boolean an axis; axes where it is true are reduced and keep a size of 1. Otherwise as `graph.reduce`.
@@ -671,7 +679,7 @@ def ArgReduceOp : Graph_Op<"arg_reduce"> {
   let hasVerifier = 1;
 }
 
-def SoftmaxOp : Graph_Op<"softmax", [SameOperandsAndResultElementType]> {
+def SoftmaxOp : Graph_Op<"softmax", [SameOperandsAndResultElementType, Graph_Differentiable]> {
   let summary = "normalizes exponentials along an axis";
   let description = [{
     exp(x - max) / sum(exp(x - max)), or with `log` its logarithm. Half precision computes in f32.
@@ -682,7 +690,7 @@ def SoftmaxOp : Graph_Op<"softmax", [SameOperandsAndResultElementType]> {
   let hasVerifier = 1;
 }
 
-def NormalizeOp : Graph_Op<"normalize", [SameOperandsAndResultElementType]> {
+def NormalizeOp : Graph_Op<"normalize", [SameOperandsAndResultElementType, Graph_Differentiable]> {
   let summary = "normalizes over the trailing axes";
   let description = [{
     (x - mean) / sqrt(variance + epsilon) over the axes from `axis` on; with `uncentered` x / sqrt(mean(x²) + epsilon), the
@@ -694,7 +702,7 @@ def NormalizeOp : Graph_Op<"normalize", [SameOperandsAndResultElementType]> {
   let hasVerifier = 1;
 }
 
-def BatchNormOp : Graph_Op<"batch_norm"> {
+def BatchNormOp : Graph_Op<"batch_norm", [Graph_Differentiable]> {
   let summary = "normalizes channels by given statistics";
   let description = [{
     `(input - mean) / sqrt(variance + epsilon) * scale + bias`, where the last four have one entry for each channel, axis 1.
@@ -706,7 +714,7 @@ def BatchNormOp : Graph_Op<"batch_norm"> {
   let hasVerifier = 1;
 }
 
-def CumulateOp : Graph_Op<"cumulate", [SameOperandsAndResultElementType]> {
+def CumulateOp : Graph_Op<"cumulate", [SameOperandsAndResultElementType, Graph_Differentiable]> {
   let summary = "sums or multiplies along an axis cumulatively";
   let description = [{
     `kind` is `sum` or `prod`. `exclusive` leaves the element itself out, `reverse` goes from the end.
@@ -718,7 +726,7 @@ def CumulateOp : Graph_Op<"cumulate", [SameOperandsAndResultElementType]> {
   let hasVerifier = 1;
 }
 
-def TopKOp : Graph_Op<"top_k"> {
+def TopKOp : Graph_Op<"top_k", [Graph_Differentiable]> {
   let summary = "finds the largest or smallest elements along an axis";
   let description = [{
     Sorted; among equals the lower index comes first. NaN counts as larger than any number.
@@ -731,7 +739,7 @@ def TopKOp : Graph_Op<"top_k"> {
   let hasVerifier = 1;
 }
 
-def ResizeOp : Graph_Op<"resize"> {
+def ResizeOp : Graph_Op<"resize", [Graph_Differentiable]> {
   let summary = "resamples to other sizes";
   let description = [{
     Each axis from size x to y with `scales` (one an axis; y / x where the sizes were given) and
@@ -753,5 +761,7 @@ def ResizeOp : Graph_Op<"resize"> {
   }];
   let hasVerifier = 1;
 }
+
+include "dialects/Graph/GradientOps.td"
 
 #endif

@@ -124,7 +124,9 @@ MLC_ELEMENT_OF_INPUT(ScatterElementsOp)
 MLC_ELEMENT_OF_INPUT(ScatterNDOp)
 MLC_ELEMENT_OF_INPUT(WinogradConvOp)
 MLC_ELEMENT_OF_INPUT(ConvTransposeOp)
+MLC_ELEMENT_OF_INPUT(ConvFilterGradientOp)
 MLC_ELEMENT_OF_INPUT(PoolOp)
+MLC_ELEMENT_OF_INPUT(PoolGradientOp)
 MLC_ELEMENT_OF_INPUT(ReduceOp)
 MLC_ELEMENT_OF_INPUT(ReduceByMaskOp)
 MLC_ELEMENT_OF_INPUT(SoftmaxOp)
@@ -330,8 +332,24 @@ LogicalResult ConvTransposeOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shape
   return success();
 }
 
+LogicalResult ConvFilterGradientOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
+  Shape input = sizes.shape(adaptor.getInput()), cotangent = sizes.shape(adaptor.getCotangent());
+  if (input.size() < 3 || cotangent.size() != input.size())
+    return failure();
+  size_t channel = adaptor.getChannelsLast() ? input.size() - 1 : 1;
+  Shape result{cotangent[channel], sizes.floorDiv(input[channel], sizes.constant(adaptor.getGroups()))};
+  for (int64_t size : adaptor.getKernel())
+    result.push_back(sizes.constant(size));
+  shapes.push_back(std::move(result));
+  return success();
+}
+
 LogicalResult PoolOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
   return poolShape(adaptor, sizes, shapes.emplace_back(), adaptor.getChannelsLast() ? 1 : 2);
+}
+
+LogicalResult PoolGradientOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
+  return sameShape(adaptor.getInput(), sizes, shapes);
 }
 
 LogicalResult MaxPoolWithIndicesOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {

@@ -95,14 +95,16 @@ template <typename Op> LogicalResult verifyWindow(Op op) {
     return op.emitOpError("expected input of rank 3 or more, but got rank ") << rank;
   if (failed(verifyEntries(op, "kernel", op.getKernel(), spatial)) || // (C2)
       failed(verifyEntries(op, "strides", op.getStrides(), spatial)) ||
-      failed(verifyEntries(op, "dilations", op.getDilations(), spatial)) ||
       failed(verifyEntries(op, "pads", op.getPads(), 2 * spatial)))
     return failure();
   if (failed(verifyAtLeast(op, "kernel", op.getKernel(), 1)) || // (C3)
-      failed(verifyAtLeast(op, "strides", op.getStrides(), 1)) ||
-      failed(verifyAtLeast(op, "dilations", op.getDilations(), 1)) ||
-      failed(verifyAtLeast(op, "pads", op.getPads(), 0)))
+      failed(verifyAtLeast(op, "strides", op.getStrides(), 1)) || failed(verifyAtLeast(op, "pads", op.getPads(), 0)))
     return failure();
+  if constexpr (requires { op.getDilations(); }) {
+    if (failed(verifyEntries(op, "dilations", op.getDilations(), spatial)) || // (C2)
+        failed(verifyAtLeast(op, "dilations", op.getDilations(), 1)))         // (C3)
+      return failure();
+  }
   return success();
 }
 
@@ -301,8 +303,40 @@ LogicalResult ConvTransposeOp::verify() {
   return verifyEntries(*this, "output_padding", getOutputPadding(), rankOf(getInput()) - 2); // (C5)
 }
 
+LogicalResult ConvFilterGradientOp::verify() {
+  int64_t rank = rankOf(getInput()), spatial = rank - 2, groups = static_cast<int64_t>(getGroups());
+  if (rank < 3) // (C1)
+    return emitOpError("expected input of rank 3 or more, but got rank ") << rank;
+  if (failed(verifyRank(*this, "cotangent", getCotangent(), rank)) || // (C1)
+      failed(verifyEntries(*this, "kernel", getKernel(), spatial)) || // (C2)
+      failed(verifyEntries(*this, "strides", getStrides(), spatial)) ||
+      failed(verifyEntries(*this, "dilations", getDilations(), spatial)) ||
+      failed(verifyEntries(*this, "pads", getPads(), 2 * spatial)) ||
+      failed(verifyAtLeast(*this, "kernel", getKernel(), 1)) || // (C3)
+      failed(verifyAtLeast(*this, "strides", getStrides(), 1)) ||
+      failed(verifyAtLeast(*this, "dilations", getDilations(), 1)) ||
+      failed(verifyAtLeast(*this, "groups", {groups}, 1)))
+    return failure();
+  for (Value operand : getOperands()) {
+    int64_t channels = cast<RankedTensorType>(operand.getType()).getDimSize(getChannelsLast() ? rank - 1 : 1);
+    if (!ShapedType::isDynamic(channels) && channels % groups) // (C4)
+      return emitOpError("expected a multiple of ") << groups << " channels, but got " << channels;
+  }
+  return success();
+}
+
 LogicalResult PoolOp::verify() { return verifyWindow(*this); }
 LogicalResult MaxPoolWithIndicesOp::verify() { return verifyWindow(*this); }
+
+LogicalResult PoolGradientOp::verify() {
+  if (failed(verifyWindow(*this)))
+    return failure();
+  if (getKind() == PoolKind::average) // (C4)
+    return emitOpError("expected kind max or sum, but got average");
+  if ((getKind() == PoolKind::max) != static_cast<bool>(getPooled())) // (C5)
+    return emitOpError("requires the pool's result exactly for kind max");
+  return verifyRank(*this, "cotangent", getCotangent(), rankOf(getInput())); // (C1)
+}
 
 LogicalResult ReduceOp::verify() {
   int64_t rank = rankOf(getInput()), previous = -1;

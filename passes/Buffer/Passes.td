@@ -37,7 +37,7 @@ def BufferUnshareDestinationsPass : Pass<"buffer-unshare-destinations", "::mlir:
     ```
     %0 = linalg.fill …, %1 = tensor.insert_slice %a into %0, %2 = tensor.insert_slice %b into %0
     ```
-    becomes two fills.
+    becomes two fills. So do zeros in which two sums start.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [Statistic<"numUnshared", "unshared-destinations", "destinations built again">];

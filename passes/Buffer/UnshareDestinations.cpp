@@ -1,7 +1,8 @@
 //===- UnshareDestinations.cpp - a destination of its own for every result
 //-----------------------------------------===//
 //
-// On tensors, right before bufferization: CSE must not run in between.
+// On tensors, right before bufferization: CSE must not run in between. Without it a sum would be written where another
+// result belongs, too: the zeros that both start at would be one place.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Buffer/Passes.h"
@@ -36,18 +37,27 @@ LogicalResult collect(Value value, llvm::SetVector<Operation *> &ops) {
 struct UnshareDestinations final : mlc::impl::BufferUnshareDestinationsPassBase<UnshareDestinations> {
   void runOnOperation() override {
     // The last op of a destination is the one that others than destinations use.
-    SmallVector<tensor::InsertSliceOp> inserts;
-    getOperation().walk([&](tensor::InsertSliceOp op) { inserts.push_back(op); });
-    for (tensor::InsertSliceOp op : inserts) {
-      llvm::SetVector<Operation *> own, destination;
-      Value value = op.getDest();
-      if (succeeded(collect(op.getResult(), own)) || value.hasOneUse() || failed(collect(value, destination)))
+    SmallVector<OpOperand *> uses;
+    getOperation().walk([&](Operation *op) {
+      llvm::SetVector<Operation *> own;
+      if (op->getNumResults() == 1 && isa<RankedTensorType>(op->getResult(0).getType()) &&
+          succeeded(collect(op->getResult(0), own)))
+        return;
+      if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+        uses.push_back(&insert.getDestMutable());
+      else if (auto structured = dyn_cast<DestinationStyleOpInterface>(op))
+        for (OpOperand &init : structured.getDpsInitsMutable())
+          uses.push_back(&init);
+    });
+    for (OpOperand *use : uses) {
+      llvm::SetVector<Operation *> destination;
+      if (use->get().hasOneUse() || failed(collect(use->get(), destination)))
         continue;
-      OpBuilder b(op);
+      OpBuilder b(use->getOwner());
       IRMapping mapping;
       for (Operation *built : destination)
         b.clone(*built, mapping);
-      op.getDestMutable().assign(mapping.lookup(value));
+      use->assign(mapping.lookup(use->get()));
       ++numUnshared;
     }
   }

@@ -144,6 +144,7 @@ struct Expansion final {
 };
 
 struct ExpandConvTranspose final : mlc::impl::GraphExpandConvTransposePassBase<ExpandConvTranspose> {
+  using GraphExpandConvTransposePassBase::GraphExpandConvTransposePassBase;
   void runOnOperation() override {
     SmallVector<ConvTransposeOp> ops;
     getOperation().walk([&](ConvTransposeOp op) { ops.push_back(op); });
@@ -161,14 +162,16 @@ struct ExpandConvTranspose final : mlc::impl::GraphExpandConvTransposePassBase<E
     }
   }
 
-  /// Filters that only a run knows would be rearranged in each; with dilations phases differ in their taps.
-  static bool isExpandable(ConvTransposeOp op) {
+  /// Filters that only a run knows are rearranged in each, which pays where there are many pixels; with dilations
+  /// phases differ in their taps.
+  bool isExpandable(ConvTransposeOp op) const {
     auto isOne = [](int64_t dilation) { return dilation == 1; };
     Operation *filter = op.getFilter().getDefiningOp();
     while (filter && filter->getNumOperands() && isa<GraphDialect>(filter->getDialect()) &&
            llvm::all_of(filter->getOperands(), [](Value value) { return value.getDefiningOp(); }))
       filter = filter->getOperand(0).getDefiningOp();
-    return isa_and_present<WeightOp, ConstantOp>(filter) && llvm::all_of(op.getDilations(), isOne) &&
+    return (runtimeFilters || isa_and_present<WeightOp, ConstantOp>(filter)) &&
+           llvm::all_of(op.getDilations(), isOne) &&
            cast<RankedTensorType>(op.getFilter().getType()).hasStaticShape() &&
            !cast<RankedTensorType>(op.getInput().getType()).isDynamicDim(1);
   }

@@ -31,8 +31,10 @@ def GraphExpandConvTransposePass : Pass<"graph-expand-conv-transpose", "::mlir::
     conv_transpose(x, w; strides 2)      =>      pad(reshape(transpose(reshape(conv(x, w')))))
     ```
 
-    Filters that are no weights, and dilations, are left alone.
+    Dilations are left alone, and filters that are no weights unless `runtime-filters` is given.
   }];
+  let options = [Option<"runtimeFilters", "runtime-filters", "bool", "false",
+                        "also where the filter is known only at run time: in the gradients of convolutions with strides">];
   let dependentDialects = ["::mlc::graph::GraphDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [Statistic<"numExpanded", "expanded", "transposed convolutions that became convolutions">];
 }

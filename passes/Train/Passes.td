@@ -32,4 +32,19 @@ def TrainBuildProgramPass : Pass<"train-build-program", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def TrainDifferentiatePass : Pass<"train-differentiate", "::mlir::func::FuncOp"> {
+  let summary = "Expands gradients by reverse-mode differentiation";
+  let description = [{
+    Every op between the loss and what it is differentiated by says its vector-Jacobian product (`DifferentiableOpInterface`); cotangents are
+    added up in a fixed order. An op on the way that has no derivative is an error, which names it. docs/Autodiff.md has the conventions.
+
+    ```
+    %l = graph.mul %x, %y; %g = train.gradient %l wrt %x      =>      %g = graph.mul %one, %y
+    ```
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numExpanded", "expanded", "gradients that were expanded">];
+}
+
 #endif

@@ -1,4 +1,5 @@
-//===- Contractions.cpp - matmul, conv and conv_transpose become linalg.generic -----------------------------------===//
+//===- Contractions.cpp - matmul, convolutions and their gradients become linalg.generic
+//-----------------------------------===//
 //
 // Loops: those of the result, then those of the sum. Halves and their products are summed in f32. Padding is
 // materialised before a convolution, zeros between elements before a transposed one.
@@ -383,9 +384,135 @@ struct LowerConvTranspose final : GraphPattern<ConvTransposeOp> {
   }
 };
 
+/// Sums over images and places. Loops: k…, (g,) c, f, then n, y…, so that the vectorised loop is one of the cotangent
+/// alone, whose channels lie side by side; a transposition gives the filter's own order. With the channels first the
+/// places are what lies side by side, and the loops those of the filter. A depthwise one has k…, c, then n, y….
+struct LowerConvFilterGradient final : GraphPattern<ConvFilterGradientOp> {
+  using GraphPattern::GraphPattern;
+  LogicalResult matchAndRewrite(ConvFilterGradientOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Lowering lower(rewriter, op.getLoc());
+    int64_t spatial = op.getStrides().size(), groups = op.getGroups();
+    bool last = op.getChannelsLast();
+    Shape inputShape(shapeOf(op.getInput())), cotangentShape(shapeOf(op.getCotangent())), padded;
+    Value input = adaptor.getInput(), cotangent = adaptor.getCotangent();
+    if (last) {
+      input = padChannelsLast(lower, input, inputShape, op.getPads(), padded);
+    } else {
+      Shape low, high;
+      for (int64_t i = 0; i < spatial; ++i) {
+        low.push_back(lower.sizes.constant(op.getPads()[i]));
+        high.push_back(lower.sizes.constant(op.getPads()[spatial + i]));
+      }
+      input = spread(lower, input, inputShape, low, high, SmallVector<int64_t>(spatial, 1), padded);
+    }
+    checkPlaces(lower, op, padded, cotangentShape);
+    int64_t channel = last ? 1 + spatial : 1;
+    bool depthwise =
+        last && groups > 1 && getConstant(padded[channel]) == groups && getConstant(cotangentShape[channel]) == groups;
+    bool grouped = groups > 1 && !depthwise;
+    Shape inputSizes(padded), cotangentSizes(cotangentShape);
+    if (grouped) {
+      input = splitAxis(lower, input, padded, channel, groups, inputSizes);
+      cotangent = splitAxis(lower, cotangent, cotangentShape, channel, groups, cotangentSizes);
+    }
+    int64_t own = channel + grouped, parallel = spatial + (depthwise ? 1 : 2 + grouped), loops = parallel + 1 + spatial;
+    // Where the loops of the result are: taps first with the channels last, otherwise behind the channels.
+    int64_t taps = last ? 0 : parallel - spatial, group = last ? spatial : 0;
+    int64_t inner = depthwise ? group : group + grouped + !last, outer = depthwise ? group : group + grouped + last;
+    auto dim = [&](int64_t i) { return rewriter.getAffineDimExpr(i); };
+    SmallVector<AffineExpr> in{dim(parallel)}, of{dim(parallel)}, out;
+    SmallVector<AffineExpr> places, results;
+    for (int64_t i = 0; i < spatial; ++i) {
+      AffineExpr place = dim(parallel + 1 + i);
+      places.push_back(place * op.getStrides()[i] + dim(taps + i) * op.getDilations()[i]);
+      results.push_back(place);
+    }
+    SmallVector<AffineExpr> inChannels, ofChannels;
+    if (grouped) {
+      inChannels.push_back(dim(group));
+      ofChannels.push_back(dim(group));
+    }
+    inChannels.push_back(dim(inner));
+    ofChannels.push_back(dim(outer));
+    in.append(last ? places : inChannels);
+    in.append(last ? inChannels : places);
+    of.append(last ? results : ofChannels);
+    of.append(last ? ofChannels : results);
+    Shape shape(parallel);
+    for (int64_t i = 0; i < parallel; ++i)
+      out.push_back(dim(i));
+    for (int64_t i = 0; i < spatial; ++i)
+      shape[taps + i] = lower.sizes.constant(op.getKernel()[i]);
+    if (grouped)
+      shape[group] = lower.sizes.constant(groups);
+    shape[inner] = inputSizes[own];
+    shape[outer] = cotangentSizes[own];
+    RankedTensorType type = convertedType(op), loopType = type.clone(getStaticSizes(shape));
+    Type compute = getComputeType(type.getElementType());
+    Value init = lower.filled(loopType.clone(compute), shape, lower.scalar(compute, 0));
+    SmallVector<AffineMap> maps{AffineMap::get(loops, 0, in, rewriter.getContext()),
+                                AffineMap::get(loops, 0, of, rewriter.getContext()),
+                                AffineMap::get(loops, 0, out, rewriter.getContext())};
+    SmallVector<utils::IteratorType> iterators(parallel, utils::IteratorType::parallel);
+    iterators.append(1 + spatial, utils::IteratorType::reduction);
+    Value result = linalg::GenericOp::create(rewriter, op.getLoc(), init.getType(), ValueRange{input, cotangent}, init,
+                                             maps, iterators, MultiplyAdd(op))
+                       .getResult(0);
+    result = narrowTensor(lower, result, loopType, shape);
+    if (last) { // [k…, (g,) c, f] -> [(g,) f, c, k…]
+      SmallVector<int64_t> order;
+      if (grouped)
+        order.push_back(group);
+      order.push_back(outer);
+      if (!depthwise)
+        order.push_back(inner);
+      for (int64_t i = 0; i < spatial; ++i)
+        order.push_back(i);
+      Shape turned = llvm::map_to_vector<4>(order, [&](int64_t axis) { return shape[axis]; });
+      Value empty = lower.empty(type.clone(getStaticSizes(turned)), turned);
+      result = linalg::TransposeOp::create(rewriter, op.getLoc(), result, empty, order).getResult()[0];
+    }
+    rewriter.replaceOp(op, finish(lower, result, type, grouped, depthwise));
+    return success();
+  }
+
+private:
+  /// Ends the run where a place of the cotangent would read behind the padded input.
+  static void checkPlaces(Lowering &lower, ConvFilterGradientOp op, ArrayRef<Size> padded, ArrayRef<Size> cotangent) {
+    SizeBuilder &sizes = lower.sizes;
+    auto require = [&](arith::CmpIPredicate predicate, Size size, Size limit) {
+      if (size == limit || (getConstant(size) && getConstant(limit)))
+        return;
+      lower.check(arith::CmpIOp::create(lower.b, lower.loc, predicate, lower.index(size), lower.index(limit)),
+                  "the sizes of input and cotangent do not fit");
+    };
+    require(arith::CmpIPredicate::eq, cotangent[0], padded[0]);
+    for (int64_t i = 0, first = op.getChannelsLast() ? 1 : 2; i < static_cast<int64_t>(op.getKernel().size()); ++i) {
+      Size last = sizes.mul(sizes.sub(cotangent[first + i], sizes.constant(1)), sizes.constant(op.getStrides()[i]));
+      Size reach = sizes.constant((op.getKernel()[i] - 1) * op.getDilations()[i] + 1);
+      require(arith::CmpIPredicate::sle, sizes.add(last, reach), padded[first + i]);
+    }
+  }
+
+  /// [(g, f), c, k…], with an axis of one channel where depthwise ones have none yet.
+  static Value finish(Lowering &lower, Value result, RankedTensorType type, bool grouped, bool depthwise) {
+    if (!grouped && !depthwise)
+      return result;
+    SmallVector<ReassociationIndices> axes{{0, 1}};
+    for (int64_t i = 1; i < type.getRank() - depthwise; ++i)
+      axes.push_back({i + 1});
+    if (depthwise)
+      return tensor::ExpandShapeOp::create(lower.b, lower.loc, type, result, axes);
+    auto joined = tensor::CollapseShapeOp::create(lower.b, lower.loc, result, axes);
+    return joined.getType() == type ? Value(joined) : Value(tensor::CastOp::create(lower.b, lower.loc, type, joined));
+  }
+};
+
 } // namespace
 
 void mlc::graph::populateContractionLowerings(RewritePatternSet &patterns, const TypeConverter &converter,
                                               const ResolvedShapes &shapes) {
-  patterns.add<LowerMatMul, LowerConv, LowerConvTranspose>(converter, patterns.getContext(), shapes);
+  patterns.add<LowerMatMul, LowerConv, LowerConvTranspose, LowerConvFilterGradient>(converter, patterns.getContext(),
+                                                                                    shapes);
 }

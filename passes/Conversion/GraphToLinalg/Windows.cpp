@@ -1,4 +1,4 @@
-//===- Windows.cpp - pooling -------------------------------------------------------------------------------------===//
+//===- Windows.cpp - pooling and its gradients -----------------------------------------------------------------===//
 //
 // One loop nest over the result and the window; places outside of the input are skipped by a comparison, which keeps
 // padding, dilation and ceil_mode in one formula.
@@ -8,6 +8,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <limits>
 
 using namespace mlir;
 using namespace mlc::graph;
@@ -260,9 +262,191 @@ struct LowerMaxPoolWithIndices final : GraphPattern<MaxPoolWithIndicesOp> {
   }
 };
 
+/// Place i of the padded input is q·s + r; the windows over it start at (q - j)·s, j < J = ceil(k / s), and have it as
+/// tap j·s + r:
+///
+///   dx[q, r] = sum over j of g[q - j] where the maximum of window q - j is at tap j·s + r (of a sum: where j·s + r <
+///   k)
+///
+/// Everything moves by affine maps, and with the channels last they are the inner loop. Windows that do not overlap
+/// have J = 1: then nothing is summed.
+struct LowerPoolGradient final : GraphPattern<PoolGradientOp> {
+  using GraphPattern::GraphPattern;
+  LogicalResult matchAndRewrite(PoolGradientOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Lowering lower(rewriter, op.getLoc());
+    SizeBuilder &sizes = lower.sizes;
+    RankedTensorType type = convertedType(op);
+    int64_t spatial = op.getKernel().size(), first = op.getChannelsLast() ? 1 : 2;
+    ArrayRef<Size> inputShape = shapeOf(op.getInput()), windows = shapeOf(op.getCotangent());
+    Type compute = getComputeType(type.getElementType());
+    SmallVector<int64_t> reads; // J
+    Shape around(inputShape.size(), sizes.constant(0));
+    for (int64_t i = 0; i < spatial; ++i) {
+      reads.push_back(llvm::divideCeil(op.getKernel()[i], op.getStrides()[i]));
+      around[first + i] = sizes.constant(reads[i] - 1);
+    }
+    Shape padded;
+    Value cotangent = surround(lower, adaptor.getCotangent(), windows, around, around,
+                               lower.scalar(type.getElementType(), 0), padded);
+    SmallVector<Value> operands{cotangent};
+    if (op.getKind() == PoolKind::max) {
+      Value none = lower.scalar(rewriter.getI32Type(), -1);
+      operands.push_back(
+          surround(lower, findFirst(lower, op, adaptor.getInput(), inputShape, adaptor.getPooled(), windows, reads),
+                   windows, around, around, none, padded));
+    }
+
+    // Loops: the result's axes, the spatial ones as q and r, then j from the last window on.
+    int64_t rank = type.getRank(), outer = rank + spatial;
+    bool overlap = llvm::any_of(reads, [](int64_t count) { return count > 1; });
+    auto dim = [&](int64_t i) { return rewriter.getAffineDimExpr(i); };
+    SmallVector<AffineExpr> in, taps, out;
+    SmallVector<ReassociationIndices> joins;
+    Shape shape, range, low(inputShape.size(), sizes.constant(0)), high(low), joined;
+    SmallVector<int64_t> places; // the loop of r, an axis each
+    for (int64_t axis = 0; axis < rank; ++axis) {
+      int64_t i = axis - first, loop = shape.size();
+      joins.push_back({loop});
+      if (i < 0 || i >= spatial) {
+        in.push_back(dim(loop));
+        shape.push_back(windows[axis]);
+        joined.push_back(windows[axis]);
+        continue;
+      }
+      joins.back().push_back(loop + 1);
+      Size count = sizes.add(windows[axis], sizes.constant(reads[i] - 1)), stride = sizes.constant(op.getStrides()[i]);
+      places.push_back(loop + 1);
+      shape.append({count, stride});
+      joined.push_back(sizes.mul(count, stride));
+      in.push_back(overlap ? dim(loop) + dim(outer + i) : dim(loop));
+      low[axis] = sizes.constant(-op.getPads()[i]);
+      high[axis] = sizes.sub(sizes.add(inputShape[axis], sizes.constant(op.getPads()[i])), joined.back());
+      range.push_back(sizes.constant(reads[i]));
+      taps.push_back(dim(outer + i));
+    }
+    for (int64_t i = 0; i < outer; ++i)
+      out.push_back(dim(i));
+    int64_t loops = overlap ? outer + spatial : outer;
+    SmallVector<AffineMap> maps(operands.size(), AffineMap::get(loops, 0, in, rewriter.getContext()));
+    SmallVector<utils::IteratorType> iterators(outer, utils::IteratorType::parallel);
+    RankedTensorType loopType = type.clone(getStaticSizes(shape)).clone(compute);
+    Value init = lower.empty(loopType, shape);
+    if (overlap) { // an operand that no one reads gives the loops over windows their sizes
+      iterators.append(spatial, utils::IteratorType::reduction);
+      operands.push_back(lower.empty(RankedTensorType::get(getStaticSizes(range), rewriter.getI1Type()), range));
+      maps.push_back(AffineMap::get(loops, 0, taps, rewriter.getContext()));
+      init = linalg::FillOp::create(rewriter, op.getLoc(), lower.scalar(compute, 0), init).getResult(0);
+    }
+    maps.push_back(AffineMap::get(loops, 0, out, rewriter.getContext()));
+    auto body = [&](OpBuilder &b, Location loc, ValueRange args) {
+      Value taken = widen(b, loc, args[0]);
+      auto tapOf = [&](int64_t i) { // (J - 1 - j)·s + r
+        Value tap = linalg::IndexOp::create(b, loc, places[i]);
+        if (!overlap)
+          return tap;
+        auto constant = [&](int64_t value) { return Value(arith::ConstantIndexOp::create(b, loc, value)); };
+        Value before =
+            arith::SubIOp::create(b, loc, constant(reads[i] - 1), Value(linalg::IndexOp::create(b, loc, outer + i)));
+        Value start = arith::MulIOp::create(b, loc, before, constant(op.getStrides()[i]));
+        return Value(arith::AddIOp::create(b, loc, start, tap));
+      };
+      Value isTaken;
+      if (op.getKind() == PoolKind::max) {
+        Value number = tapNumber(b, loc, op, reads, tapOf);
+        isTaken = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, args[1], number);
+      } else {
+        for (int64_t i = 0; i < spatial; ++i) {
+          if (reads[i] * op.getStrides()[i] == op.getKernel()[i])
+            continue;
+          Value limit = arith::ConstantIndexOp::create(b, loc, op.getKernel()[i]);
+          Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, tapOf(i), limit);
+          isTaken = isTaken ? Value(arith::AndIOp::create(b, loc, isTaken, inside)) : inside;
+        }
+      }
+      if (isTaken) {
+        Value zero = arith::ConstantOp::create(b, loc, b.getFloatAttr(compute, 0));
+        taken = arith::SelectOp::create(b, loc, isTaken, taken, zero);
+      }
+      if (overlap)
+        taken = arith::AddFOp::create(b, loc, args.back(), taken);
+      linalg::YieldOp::create(b, loc, taken);
+    };
+    Value result =
+        linalg::GenericOp::create(rewriter, op.getLoc(), loopType, operands, init, maps, iterators, body).getResult(0);
+    result = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), result, joins);
+    result = surround(lower, result, joined, low, high, lower.scalar(compute, 0), padded);
+    if (compute != type.getElementType())
+      result = lower.compute(type, inputShape, [&](OpBuilder &b, Location loc, ValueRange indices) {
+        return narrow(b, loc, tensor::ExtractOp::create(b, loc, result, indices), type.getElementType());
+      });
+    else if (result.getType() != type)
+      result = tensor::CastOp::create(rewriter, op.getLoc(), type, result);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+
+private:
+  /// The number of a tap, row-major in a window of J·s places an axis, as an i32.
+  static Value tapNumber(OpBuilder &b, Location loc, PoolGradientOp op, ArrayRef<int64_t> reads,
+                         llvm::function_ref<Value(int64_t)> tapOf) {
+    Value number = tapOf(0);
+    for (size_t i = 1; i < reads.size(); ++i) {
+      Value size = arith::ConstantIndexOp::create(b, loc, reads[i] * op.getStrides()[i]);
+      number = arith::MulIOp::create(b, loc, number, size);
+      number = arith::AddIOp::create(b, loc, number, tapOf(i));
+    }
+    return arith::IndexCastOp::create(b, loc, b.getI32Type(), number);
+  }
+
+  /// The number of the first tap of each window that is its maximum; where there is none (NaN) the largest integer.
+  static Value findFirst(Lowering &lower, PoolGradientOp op, Value input, ArrayRef<Size> inputShape, Value pooled,
+                         ArrayRef<Size> windows, ArrayRef<int64_t> reads) {
+    OpBuilder &b = lower.b;
+    SizeBuilder &sizes = lower.sizes;
+    int64_t spatial = op.getKernel().size(), first = op.getChannelsLast() ? 1 : 2, rank = inputShape.size();
+    Type element = getElementTypeOrSelf(op.getInput().getType());
+    Shape low(rank, sizes.constant(0)), high(low), padded, window;
+    SmallVector<AffineExpr> in, taps, out;
+    for (int64_t axis = 0; axis < rank; ++axis) {
+      int64_t i = axis - first;
+      out.push_back(b.getAffineDimExpr(axis));
+      in.push_back(out.back());
+      if (i < 0 || i >= spatial)
+        continue;
+      Size end = sizes.add(sizes.mul(sizes.sub(windows[axis], sizes.constant(1)), sizes.constant(op.getStrides()[i])),
+                           sizes.constant(op.getKernel()[i] - op.getPads()[i]));
+      low[axis] = sizes.constant(op.getPads()[i]);
+      high[axis] = sizes.max(sizes.sub(end, inputShape[axis]), sizes.constant(0));
+      window.push_back(sizes.constant(op.getKernel()[i]));
+      taps.push_back(b.getAffineDimExpr(rank + i));
+      in.back() = out.back() * op.getStrides()[i] + taps.back();
+    }
+    Value nothing = narrow(b, lower.loc, neutral(b, lower.loc, ReduceKind::max, element), element);
+    input = surround(lower, input, inputShape, low, high, nothing, padded);
+    auto placeType = RankedTensorType::get(getStaticSizes(windows), b.getI32Type());
+    Value init = lower.filled(placeType, windows, lower.scalar(b.getI32Type(), std::numeric_limits<int32_t>::max()));
+    Value range = lower.empty(RankedTensorType::get(op.getKernel(), b.getI1Type()), window);
+    auto map = [&](ArrayRef<AffineExpr> axes) { return AffineMap::get(rank + spatial, 0, axes, b.getContext()); };
+    SmallVector<AffineMap> maps{map(in), map(out), map(taps), map(out)};
+    SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+    iterators.append(spatial, utils::IteratorType::reduction);
+    return linalg::GenericOp::create(
+               b, lower.loc, placeType, ValueRange{input, pooled, range}, init, maps, iterators,
+               [&](OpBuilder &b, Location loc, ValueRange args) {
+                 Value number = tapNumber(b, loc, op, reads,
+                                          [&](int64_t i) { return Value(linalg::IndexOp::create(b, loc, rank + i)); });
+                 Value isMaximum = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, args[0], args[1]);
+                 Value smaller = arith::MinSIOp::create(b, loc, args[3], number);
+                 linalg::YieldOp::create(b, loc, Value(arith::SelectOp::create(b, loc, isMaximum, smaller, args[3])));
+               })
+        .getResult(0);
+  }
+};
+
 } // namespace
 
 void mlc::graph::populateWindowLowerings(RewritePatternSet &patterns, const TypeConverter &converter,
                                          const ResolvedShapes &shapes) {
-  patterns.add<LowerPool, LowerMaxPoolWithIndices>(converter, patterns.getContext(), shapes);
+  patterns.add<LowerPool, LowerMaxPoolWithIndices, LowerPoolGradient>(converter, patterns.getContext(), shapes);
 }

@@ -36,3 +36,20 @@ func.func @concat_of_one(%x: tensor<2xf32>) -> tensor<2xf32> {
   %0 = graph.concat %x {axis = 0 : i64} : (tensor<2xf32>) -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// CHECK-LABEL: @log_of_softmax
+func.func @log_of_softmax(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  // CHECK: graph.softmax %{{.*}} {axis = 1 : i64, log}
+  // CHECK-NOT: graph.log
+  %0 = graph.softmax %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %1 = graph.log %0 : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: @no_log_of_log_softmax
+func.func @no_log_of_log_softmax(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  // CHECK: graph.log
+  %0 = graph.softmax %x {axis = 1 : i64, log} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %1 = graph.log %0 : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}

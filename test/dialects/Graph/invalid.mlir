@@ -315,3 +315,66 @@ func.func @dequantize_c1_zero_point(%x: tensor<4xui8>, %s: tensor<f32>, %z: tens
   %0 = graph.dequantize %x, %s, %z : (tensor<4xui8>, tensor<f32>, tensor<i8>) -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @conv_filter_gradient_c1_rank(%x: tensor<1x2x8xf32>, %g: tensor<1x3x4x4xf32>) {
+  // expected-error @+1 {{expected cotangent of rank 3, but got rank 4}}
+  %0 = "graph.conv_filter_gradient"(%x, %g) <{kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>}>
+    : (tensor<1x2x8xf32>, tensor<1x3x4x4xf32>) -> tensor<3x2x3xf32>
+  return
+}
+
+// -----
+
+func.func @conv_filter_gradient_c2_entries(%x: tensor<1x2x8xf32>, %g: tensor<1x3x8xf32>) {
+  // expected-error @+1 {{expected 1 entries in strides, but got 2}}
+  %0 = graph.conv_filter_gradient %x, %g {kernel = array<i64: 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>}
+    : (tensor<1x2x8xf32>, tensor<1x3x8xf32>) -> tensor<3x2x3xf32>
+  return
+}
+
+// -----
+
+func.func @conv_filter_gradient_c3_kernel(%x: tensor<1x2x8xf32>, %g: tensor<1x3x8xf32>) {
+  // expected-error @+1 {{expected kernel of at least 1, but got 0}}
+  %0 = graph.conv_filter_gradient %x, %g {kernel = array<i64: 0>, strides = array<i64: 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>}
+    : (tensor<1x2x8xf32>, tensor<1x3x8xf32>) -> tensor<3x2x0xf32>
+  return
+}
+
+// -----
+
+func.func @conv_filter_gradient_c4_channels(%x: tensor<1x4x8xf32>, %g: tensor<1x3x8xf32>) {
+  // expected-error @+1 {{expected a multiple of 2 channels, but got 3}}
+  %0 = graph.conv_filter_gradient %x, %g {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, groups = 2 : i64}
+    : (tensor<1x4x8xf32>, tensor<1x3x8xf32>) -> tensor<3x2x3xf32>
+  return
+}
+
+// -----
+
+func.func @pool_gradient_c4_average(%x: tensor<1x2x8xf32>, %g: tensor<1x2x4xf32>) {
+  // expected-error @+1 {{expected kind max or sum, but got average}}
+  %0 = graph.pool_gradient average %x, %g {kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>}
+    : (tensor<1x2x8xf32>, tensor<1x2x4xf32>) -> tensor<1x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @pool_gradient_c5_pooled(%x: tensor<1x2x8xf32>, %g: tensor<1x2x4xf32>) {
+  // expected-error @+1 {{requires the pool's result exactly for kind max}}
+  %0 = graph.pool_gradient max %x, %g {kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>}
+    : (tensor<1x2x8xf32>, tensor<1x2x4xf32>) -> tensor<1x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @pool_gradient_c2_entries(%x: tensor<1x2x8xf32>, %g: tensor<1x2x4xf32>) {
+  // expected-error @+1 {{expected 1 entries in kernel, but got 2}}
+  %0 = graph.pool_gradient sum %x, %g {kernel = array<i64: 2, 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>}
+    : (tensor<1x2x8xf32>, tensor<1x2x4xf32>) -> tensor<1x2x8xf32>
+  return
+}

@@ -73,3 +73,14 @@ func.func @reductions(%x: tensor<2x3xf32>) -> tensor<2x1xf32> {
   %1 = graph.reduce sum %0 {axes = array<i64: 1>, keep_dims} : (tensor<2x3xf32>) -> tensor<2x1xf32>
   return %1 : tensor<2x1xf32>
 }
+
+// CHECK-LABEL: @gradients
+func.func @gradients(%x: tensor<1x4x8x8xf32>, %g: tensor<1x6x8x8xf32>, %y: tensor<1x4x4x4xf32>) -> (tensor<6x2x3x3xf32>, tensor<1x4x8x8xf32>) {
+  // CHECK: graph.conv_filter_gradient
+  %0 = graph.conv_filter_gradient %x, %g {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>,
+    dilations = array<i64: 1, 1>, groups = 2 : i64} : (tensor<1x4x8x8xf32>, tensor<1x6x8x8xf32>) -> tensor<6x2x3x3xf32>
+  // CHECK: graph.pool_gradient max
+  %1 = graph.pool_gradient max %x, %y, %y {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>}
+    : (tensor<1x4x8x8xf32>, tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>) -> tensor<1x4x8x8xf32>
+  return %0, %1 : tensor<6x2x3x3xf32>, tensor<1x4x8x8xf32>
+}
