@@ -240,8 +240,7 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     return module;
   }
   bool isText = StringRef(options.input).ends_with(".mlc");
-  ImportOptions importing{options.shapes, options.dims, isText ? options.name : modelName(),
-                          options.training};
+  ImportOptions importing{options.shapes, options.dims, isText ? options.name : modelName(), options.training};
   std::optional<Safetensors> file;
   std::optional<WeightMatcher> matcher;
   if (!options.loadWeights.empty()) {
@@ -276,7 +275,7 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
 
 /// The weights of a model that says how they begin: those of a file, or what its initializers give.
 bool Compilation::initializeWeights(ModuleOp module, WeightMatcher *loaded) {
-  bool isNeeded = options.compileTo.empty() && options.emit != EmitKind::mlir;
+  bool isNeeded = options.compileTo.empty() && options.emit != EmitKind::mlir && !options.training;
   for (graph::ParameterOp parameter : graph::getStoredParameters(module)) {
     if (loaded) {
       if (auto bytes = loaded->match(parameter.getSymName(), cast<RankedTensorType>(parameter.getType())))
@@ -773,7 +772,7 @@ ExitCode Compilation::run() {
         return fail(std::move(error));
       isShared = false;
     }
-    if (phase.name == "graph")
+    if (phase.name == "graph" && !options.training)
       dropTraining(*variants[0].module);
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
       if (phase.name == "buffer" && !options.training) // which binds the weights, and forgets how they are computed
