@@ -10,7 +10,7 @@ import unittest
 
 import numpy as np
 
-from support import OPT, ROOT, ToolTest
+from support import OPT, ROOT, ToolTest, mlp
 
 EXAMPLES = sorted(glob.glob(os.path.join(ROOT, "docs", "examples", "*.mlc")))
 
@@ -233,6 +233,44 @@ class Language(ToolTest):
                 "a": attention(x, x, w, "a", 2, np.tril(np.ones((5, 5), bool))), "b": attention(x, kv, w, "b", 2), "c": attention(x, x, w, "c", 4, (tokens != 0)[:, None, None]),
                 "d": w["embed.weight"][tokens] + w["d.weight"][:5], "e": x + np.stack([np.sin(angles), np.cos(angles)], -1).reshape(5, 8), "f": turned}, 1e-4)
 
+    def test_recurrence(self):
+        x = np.random.default_rng(10).standard_normal((2, 4, 3)).astype(np.float32)
+
+        def lstm(w, p, steps):
+            h = c = np.zeros((2, 5), np.float32)
+            all_h = {}
+            for t in steps:
+                i, f, g, o = np.split(x[:, t] @ w[p + ".kernel"] + w[p + ".bias"] + h @ w[p + ".recurrent_kernel"], 4, 1)
+                c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(g)
+                h = all_h[t] = sigmoid(o) * np.tanh(c)
+            return np.stack([all_h[t] for t in range(4)], 1), h, c
+
+        def gru(w, p):
+            h = np.zeros((2, 5), np.float32)
+            for t in range(4):
+                a, b = x[:, t] @ w[p + ".kernel"] + w[p + ".bias"], h @ w[p + ".recurrent_kernel"] + w[p + ".recurrent_bias"]
+                z, r = sigmoid(a[:, :5] + b[:, :5]), sigmoid(a[:, 5:10] + b[:, 5:10])
+                h = z * h + (1 - z) * np.tanh(a[:, 10:] + r * b[:, 10:])
+            return h
+
+        def rnn(w, p):
+            h = np.zeros((2, 5), np.float32)
+            for t in range(4):
+                h = relu(x[:, t] @ w[p + ".kernel"] + w[p + ".bias"] + h @ w[p + ".recurrent_kernel"])
+            return h
+
+        def expected(w):
+            a, h, c = lstm(w, "a", range(4))
+            forward, backward = lstm(w, "d.forward", range(4)), lstm(w, "d.backward", (3, 2, 1, 0))
+            return {"a": a, "h": h, "c": c, "b": gru(w, "b"), "r": rnn(w, "r"), "d": np.concatenate([forward[0], backward[0]], -1)}
+
+        self.check("""
+            model m(x: f32[N, 4, 3]) -> a: f32[N, 4, 5], h: f32[N, 5], c: f32[N, 5], b: f32[N, 5], r: f32[N, 5], d: f32[N, 4, 10] {
+              a, h, c = lstm(x, units=5, return_sequences=true, return_state=true, name="a")
+              return a, h, c, gru(x, units=5, name="b"), rnn(x, units=5, activation=relu, name="r"),
+                     bidirectional(x, lstm(units=5, return_sequences=true), name="d")
+            }""", {"x": x}, expected, 1e-4)
+
     def test_shared_weights(self):
         x = np.random.default_rng(8).standard_normal((3, 4)).astype(np.float32)
         self.check("""
@@ -261,7 +299,7 @@ class Language(ToolTest):
         self.assertLessEqual(len([line for line in read(EXAMPLES[[os.path.basename(p) for p in EXAMPLES].index("mnist_cnn.mlc")]).splitlines() if line.strip()]), 20)
 
 
-class Weights(Language):
+class Weights(ToolTest):
     """Weights from a file have to be those of the model."""
     MODEL = "model m(x: f32[N, 4]) -> y: f32[N, 2] {\n  return dense(x, units=2)\n}\n"
 
@@ -281,6 +319,29 @@ class Weights(Language):
         self.refuse({"dense.kernal": np.zeros((4, 2), np.float32), "dense.bias": np.zeros(3, np.float32)},
                     "the weight 'dense.bias' does not fit: expected F32 [2], but got F32 [3]", "the weight 'dense.kernel' is missing", "did you mean 'dense.kernal'?",
                     "the tensor 'dense.kernal' of 'w.safetensors' is no weight of the model")
+
+    def test_an_onnx_model_takes_them(self):
+        made, _ = mlp()
+        rng = np.random.default_rng(9)
+        w, b, v = (rng.standard_normal(shape).astype(np.float32) for shape in ((4, 8), (8,), (8, 3)))
+        save_safetensors(self.path("w.safetensors"), {"w": w, "b": b, "v": v})
+        x = rng.standard_normal((5, 4)).astype(np.float32)
+        got = self.run_model(self.compile(made, "--load-weights=w.safetensors"), {"x": x})
+        np.testing.assert_allclose(got["y"], np.maximum(x @ w + b, 0) @ v, rtol=1e-5, atol=1e-5)
+        save_safetensors(self.path("w.safetensors"), {"w": w, "u": v})
+        _, error = self.call(OPT, "model.onnx", "--load-weights=w.safetensors", "-o", "libm.so", code=1)
+        self.assertIn("the weight 'v' is missing", error)
+        self.assertIn("the tensor 'u' of 'w.safetensors' is no weight of the model", error)
+
+    def test_a_model_that_nobody_trained_has_initial_ones(self):
+        with open(self.path("m.mlc"), "w") as file:
+            file.write("model m(x: f32[N, 100]) -> y: f32[N, 200] {\n  return dense(x, units=200)\n}\n")
+        got = self.run_model(self.compile(self.path("m.mlc")), {"x": np.eye(100, dtype=np.float32)})["y"]
+        limit = np.sqrt(6 / 300)
+        self.assertLessEqual(abs(got).max(), limit)
+        self.assertGreater(abs(got).max(), 0.99 * limit)
+        self.assertAlmostEqual(got.std(), limit / np.sqrt(3), delta=0.02 * limit)
+        np.testing.assert_array_equal(got, self.run_model(self.compile(self.path("m.mlc"), library="libagain.so"), {"x": np.eye(100, dtype=np.float32)})["y"])
 
     def test_files_that_are_broken(self):
         def file(header, data=b""):
