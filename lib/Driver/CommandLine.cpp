@@ -1,5 +1,6 @@
 //===- CommandLine.cpp - the options of mlc-opt ------------------------------------------------------------------===//
 #include "lib/Driver/CompileOptions.h"
+#include "lib/Import/Dsl/ImportDsl.h"
 #include "passes/Pipelines.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -72,7 +73,7 @@ bool isMlirOptCommandLine(int argc, char **argv) {
                argument.starts_with("--dump-phases-to")) {
       artifact = true;
     } else if (argument.starts_with("--help") || argument == "-h" || argument.starts_with("--version") ||
-               argument.starts_with("--report")) {
+               argument == "--language" || argument.starts_with("--report")) {
       ours = true;
     } else if (argument.ends_with(".onnx") || argument.ends_with(".mlc")) {
       ours = true;
@@ -100,6 +101,13 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default), archive, onnx, or exe, a training executable")
       ->check(CLI::IsMember(kEmitKinds));
   app.add_option("--name", options.name, "C name of the model (default: from the output; of a .mlc file its own)");
+  app.add_flag_callback(
+      "--language",
+      [] {
+        std::cout << describeLanguage();
+        throw CLI::Success();
+      },
+      "print as JSON what the language of .mlc files comes with, and stop");
   app.add_option("--mcpu", options.cpu,
                  "CPU to generate code for (default: native); multi: x86-64-v2, -v3 and -v4, chosen when it runs");
   app.add_option("--mtriple", options.triple, "target triple (default: this machine's)");

@@ -6,8 +6,10 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
 #include "dialects/Train/TrainDialect.h"
+#include "lib/Driver/Artifacts.h"
 #include "lib/Driver/CompileOptions.h"
 #include "lib/Driver/Describe.h"
+#include "lib/Driver/InitialWeights.h"
 #include "lib/Driver/Registration.h"
 #include "lib/Driver/Report.h"
 #include "lib/Driver/TrainingConfig.h"
@@ -43,71 +45,6 @@ using namespace mlir;
 namespace mlc {
 
 namespace {
-
-/// Files that appear together or not at all.
-class Artifacts final {
-public:
-  ~Artifacts() {
-    for (const auto &[temporary, path] : files) {
-      llvm::sys::fs::remove(temporary);
-      llvm::sys::DontRemoveFileOnSignal(temporary);
-    }
-  }
-  /// A temporary file in the same folder that becomes `path`.
-  std::string reserve(const std::string &path) {
-    std::string temporary = path + ".tmp" + std::to_string(llvm::sys::Process::getProcessId());
-    files.emplace_back(temporary, path);
-    llvm::sys::RemoveFileOnSignal(temporary); // a kill leaves nothing behind
-    return temporary;
-  }
-  llvm::Error writeText(const std::string &path, StringRef text) {
-    return write(path, [&](llvm::raw_pwrite_stream &out) {
-      out << text;
-      return llvm::Error::success();
-    });
-  }
-  llvm::Error write(const std::string &path, llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
-    return writeAt(reserve(path), path, body);
-  }
-  /// A file for this compilation only.
-  llvm::Expected<std::string> scratch(const std::string &path,
-                                      llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
-    std::string temporary = reserve(path);
-    scratches.push_back(temporary);
-    if (llvm::Error error = writeAt(temporary, path, body))
-      return error;
-    return temporary;
-  }
-  llvm::Error commit() {
-    for (const auto &[temporary, path] : files) {
-      if (llvm::is_contained(scratches, temporary))
-        continue;
-      if (std::error_code error = llvm::sys::fs::rename(temporary, path))
-        return llvm::createStringError(error, "cannot write '" + path + "': " + error.message());
-    }
-    return llvm::Error::success();
-  }
-
-private:
-  llvm::Error writeAt(const std::string &temporary, const std::string &path,
-                      llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
-    std::error_code error;
-    llvm::raw_fd_ostream out(temporary, error);
-    if (error)
-      return llvm::createStringError(error, "cannot write '" + path + "': " + error.message());
-    if (llvm::Error failed = body(out))
-      return failed;
-    out.close();
-    if (out.has_error()) {
-      error = out.error();
-      out.clear_error();
-      return llvm::createStringError(error, "cannot write '" + path + "': " + error.message());
-    }
-    return llvm::Error::success();
-  }
-  std::vector<std::pair<std::string, std::string>> files;
-  std::vector<std::string> scratches;
-};
 
 /// The model for one processor, or one entry of a training program. What is before the phase `linalg` is done once for
 /// all.
@@ -224,7 +161,12 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     for (graph::ParameterOp parameter : graph::getStoredParameters(*module)) {
       uint64_t bytes = graph::getByteSize(cast<RankedTensorType>(parameter.getType()));
       std::string name = parameter.getSymName().str(), reason;
-      if (!parameter.getFile() || !parameter.getOffset()) {
+      if (parameter.getInitializer() && !parameter.getFile()) {
+        llvm::Error error = defineInitialWeight(parameter, weights);
+        if (!error)
+          continue;
+        reason = "has no values: " + llvm::toString(std::move(error));
+      } else if (!parameter.getFile() || !parameter.getOffset()) {
         reason = "does not say in which file it is; compile the model that this was printed from";
       } else if (llvm::Expected<ArrayRef<char>> file = weights.mapFile(*parameter.getFile()); !file) {
         reason = "cannot be read: " + llvm::toString(file.takeError());
@@ -240,8 +182,7 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
     return module;
   }
   bool isText = StringRef(options.input).ends_with(".mlc");
-  ImportOptions importing{options.shapes, options.dims, isText ? options.name : modelName(),
-                          options.training};
+  ImportOptions importing{options.shapes, options.dims, isText ? options.name : modelName(), options.training};
   std::optional<Safetensors> file;
   std::optional<WeightMatcher> matcher;
   if (!options.loadWeights.empty()) {
@@ -276,15 +217,16 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
 
 /// The weights of a model that says how they begin: those of a file, or what its initializers give.
 bool Compilation::initializeWeights(ModuleOp module, WeightMatcher *loaded) {
-  bool isNeeded = options.compileTo.empty() && options.emit != EmitKind::mlir;
+  bool isNeeded = options.compileTo.empty() && options.emit != EmitKind::mlir && !options.training;
   for (graph::ParameterOp parameter : graph::getStoredParameters(module)) {
     if (loaded) {
       if (auto bytes = loaded->match(parameter.getSymName(), cast<RankedTensorType>(parameter.getType())))
         weights.define(parameter.getSymName(), *bytes);
     } else if (isNeeded) {
-      std::cerr << "mlc-opt: " << options.input
-                << ": the weights have no values; --load-weights=FILE.safetensors gives them\n";
-      return false;
+      if (llvm::Error error = defineInitialWeight(parameter, weights)) {
+        fail(std::move(error));
+        return false;
+      }
     }
   }
   return true;
@@ -773,7 +715,7 @@ ExitCode Compilation::run() {
         return fail(std::move(error));
       isShared = false;
     }
-    if (phase.name == "graph")
+    if (phase.name == "graph" && !options.training)
       dropTraining(*variants[0].module);
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
       if (phase.name == "buffer" && !options.training) // which binds the weights, and forgets how they are computed

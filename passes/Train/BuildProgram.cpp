@@ -151,7 +151,9 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
       b.setInsertionPoint(parameter);
       StringRef name = parameter.getSymName();
       weights.push_back({declare(name, type, role, parameter.getInitializerAttr()), type, role, {}, {}, {}});
+      Operation *state = parameter->getPrevNode();
       parameter.erase();
+      b.setInsertionPointAfter(state); // it was before the parameter
     }
     if (weights.empty())
       b.setInsertionPointAfter(program);

@@ -20,6 +20,7 @@ Builtins::Builtins() {
   addWindows(*this);
   addNormalizations(*this);
   addAttention(*this);
+  addRecurrence(*this);
   addActivations(*this);
   addArithmetic(*this);
   addMovement(*this);

@@ -75,6 +75,7 @@ void addContractions(Builtins &);
 void addMovement(Builtins &);
 void addNormalizations(Builtins &);
 void addWindows(Builtins &);
+void addRecurrence(Builtins &);
 void addTraining(Builtins &);
 
 /// Element types by their names in the language, or null.

@@ -229,6 +229,8 @@ Bindings Elaborator::bind(const std::vector<Parameter> &parameters, StringRef ca
     if (found == parameters.end())
       found = called(canonical(argument.name.text));
     const Parameter *parameter = found == parameters.end() ? nullptr : &*found;
+    bool byPosition = parameter && found - parameters.begin() < static_cast<ptrdiff_t>(position) &&
+                      !known.count(parameter->name.text);
     if (!parameter && hasWeights)
       for (const Parameter &one : universal)
         if (one.name.text == argument.name.text)
@@ -243,8 +245,6 @@ Bindings Elaborator::bind(const std::vector<Parameter> &parameters, StringRef ca
       fail(argument.name.range, "'" + callee + "' has no argument '" + argument.name.text + "'",
            suggestName(argument.name.text, names));
     }
-    bool byPosition = parameter - parameters.data() < static_cast<ptrdiff_t>(position) &&
-                      parameter >= parameters.data() && !known.count(parameter->name.text);
     if (!named.insert(parameter->name.text).second || byPosition)
       fail(argument.name.range, "the argument '" + parameter->name.text + "' is given twice");
     take(*parameter, argument);
@@ -293,6 +293,9 @@ Datum Elaborator::call(const Expr &expr) {
       partial->path = claimPath(bound, name == partial->given.end() ? nullptr : &name->second, expr.range);
     return partial;
   }
+  // What is applied to nothing, a weight of its own, is named as the variable.
+  if (fresh && layer->builtin && hasWeights && !takesTensor(parameters[0]) && !bound.empty() && !given.count("name"))
+    layer->path = claimPath(bound, nullptr, expr.range);
   return apply(layer, std::move(given), expr.range);
 }
 

@@ -513,7 +513,8 @@ Datum Elaborator::attribute(const Expr &expr) {
            "apply it before '" + expr.text + "' is used");
     auto found = weights.find(prefix + expr.text);
     if (found == weights.end())
-      fail(expr.range, "the layer '" + layer->path + "' has no weight '" + expr.text + "'", suggestName(expr.text, names));
+      fail(expr.range, "the layer '" + layer->path + "' has no weight '" + expr.text + "'",
+           suggestName(expr.text, names));
     return weight(found->first, cast<RankedTensorType>(found->second.getType()), {}, false, expr.range,
                   locate(expr.range, found->first));
   }

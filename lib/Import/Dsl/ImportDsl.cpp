@@ -202,6 +202,8 @@ void ModelImporter::checkOutput(const TensorDeclaration &declared, const Datum &
 }
 
 void ModelImporter::finish(const Datum &result) {
+  if (result.isPoison())
+    return;
   std::vector<Datum> values;
   if (result.list() && model.outputs.size() != 1)
     values = *result.list();
@@ -254,6 +256,9 @@ void ModelImporter::run() {
         checkNames(file, block, diagnostics);
     for (const Train &train : file.trains)
       importTrain(train, model, entry, elaborator);
+  } catch (const Error &error) {
+    diagnostics.error(error, {});
+  } catch (const AlreadyReported &) {
   } catch (const TooLong &error) {
     diagnostics.error(error.range, "the model is too large: more than 200000 statements and calls when it is expanded");
   }
@@ -274,7 +279,7 @@ void checkItems(const File &file, Diagnostics &diagnostics) {
         diagnostics.error(parameter.name.range, "the parameter 'name' is one that every block has");
     }
   }
-  if (file.models.empty())
+  if (file.models.empty() && !diagnostics.count())
     diagnostics.error({0, 0}, "the file has no model");
   for (const Model &model : llvm::drop_begin(file.models, file.models.empty() ? 0 : 1))
     diagnostics.error(model.name.range, "expected one model in a file, but got a second one",

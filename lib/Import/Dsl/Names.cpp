@@ -53,7 +53,10 @@ private:
 void checkNames(const File &file, const Block &block, Diagnostics &diagnostics) {
   NameChecker checker(file, diagnostics);
   for (const Parameter &parameter : block.parameters) {
-    if (parameter.otherwise)
+    auto isOtherwise = [&](const Name &kind) { return kind.text == parameter.otherwise->text; };
+    // A default may be one of the words that the parameter may be.
+    if (parameter.otherwise &&
+        !(parameter.otherwise->kind == ExprKind::name && llvm::any_of(parameter.kinds, isOtherwise)))
       checker.expression(*parameter.otherwise);
     checker.define(parameter.name.text);
   }

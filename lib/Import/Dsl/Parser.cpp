@@ -69,6 +69,14 @@ private:
     if (!accept(text))
       unexpected("'" + text + "'" + where);
   }
+  /// A comma that goes on, on the next line as well.
+  bool acceptComma() {
+    if (!accept(","))
+      return false;
+    while (peek().kind == TokenKind::newline)
+      take();
+    return true;
+  }
   void skipNewlines() {
     while (peek().kind == TokenKind::newline || is(";"))
       take();
@@ -188,7 +196,8 @@ void Parser::item(File &file) {
   else if (is("let"))
     file.constants.push_back(assignment());
   else {
-    std::string hint = peek().kind == TokenKind::name ? suggestName(peek().text, {"model", "block", "train", "let"}) : "";
+    std::string hint =
+        peek().kind == TokenKind::name ? suggestName(peek().text, {"model", "block", "train", "let"}) : "";
     throw Error{peek().range, "expected 'model', 'block', 'train' or 'let', but got " + describe(peek()), hint};
   }
 }
@@ -224,7 +233,7 @@ Model Parser::model() {
   expect("->", " and the outputs");
   do
     model.outputs.push_back(tensor());
-  while (accept(","));
+  while (acceptComma());
   model.body = body();
   return model;
 }
@@ -315,7 +324,7 @@ Body Parser::body() {
     size_t before = at;
     try {
       statements.push_back(statement());
-      if (!is("}") && !is(";") && peek().kind != TokenKind::newline)
+      if (!is("}") && !is(";") && peek().kind != TokenKind::newline && peek().kind != TokenKind::end)
         unexpected("the end of the line");
     } catch (const Error &error) {
       diagnostics.error(error, {});
@@ -372,7 +381,7 @@ Statement Parser::statement() {
     statement.kind = StatementKind::giveBack;
     do
       statement.values.push_back(expression());
-    while (accept(","));
+    while (acceptComma());
   } else if (accept("for")) {
     statement.kind = StatementKind::loop;
     statement.targets.push_back(name("the name of the loop's variable"));

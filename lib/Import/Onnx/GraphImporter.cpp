@@ -64,8 +64,7 @@ void collectReads(const onnx::NodeProto &node, std::set<std::string> &names, uns
 } // namespace
 
 GraphImporter::GraphImporter(MLIRContext &context, const onnx::ModelProto &model, std::string folder,
-                             const ImportOptions &options, WeightStore &weights,
-                             std::vector<ImportProblem> &problems)
+                             const ImportOptions &options, WeightStore &weights, std::vector<ImportProblem> &problems)
     : context(context), model(model), folder(std::move(folder)), options(options), weights(weights),
       problems(problems) {
   for (const auto &import : model.opset_import())
@@ -591,9 +590,8 @@ OwningOpRef<ModuleOp> GraphImporter::run() {
 
 } // namespace mlc::onnximport
 
-mlir::OwningOpRef<mlir::ModuleOp> mlc::importOnnx(MLIRContext &context, StringRef path,
-                                                  const ImportOptions &options, WeightStore &weights,
-                                                  std::vector<ImportProblem> &problems) {
+mlir::OwningOpRef<mlir::ModuleOp> mlc::importOnnx(MLIRContext &context, StringRef path, const ImportOptions &options,
+                                                  WeightStore &weights, std::vector<ImportProblem> &problems) {
   context.loadDialect<graph::GraphDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect,
                       scf::SCFDialect>();
   // Raw data are viewed where protobuf keeps them, so the model lives as long as the weights.

@@ -59,8 +59,7 @@ mlir::Value scaleAndCenter(Call &n, mlir::Value y, bool scale, bool center) {
 mlir::Value normalize(Call &n, mlir::Value x, bool uncentered) {
   if (n.rank(x) < 1)
     n.fail("expected at least one axis, but got " + n.elaborator.describe(x), "x");
-  return n.make<NormalizeOp>(x, static_cast<uint64_t>(n.rank(x) - 1), llvm::APFloat(n.number("epsilon")),
-                             uncentered);
+  return n.make<NormalizeOp>(x, static_cast<uint64_t>(n.rank(x) - 1), llvm::APFloat(n.number("epsilon")), uncentered);
 }
 
 Datum layerNorm(Call &n) {

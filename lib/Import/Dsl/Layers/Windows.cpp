@@ -103,8 +103,8 @@ Datum upsample(Call &n) {
   };
   bool linear = n.text("interpolation") == "bilinear";
   return n.make<ResizeOp>(linear ? ResizeMode::linear : ResizeMode::nearest, x, real(scales), real({}), dynamic, fixed,
-                          linear ? CoordinateMode::half_pixel : CoordinateMode::asymmetric, NearestMode::floor, llvm::APFloat(-0.75),
-                          llvm::APFloat(0.0), false, false);
+                          linear ? CoordinateMode::half_pixel : CoordinateMode::asymmetric, NearestMode::floor,
+                          llvm::APFloat(-0.75), llvm::APFloat(0.0), false, false);
 }
 
 } // namespace
