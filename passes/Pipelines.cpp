@@ -101,14 +101,16 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
   tiles.dotBf16 = options.target.dotBf16;
   pm.addPass(createVectorChooseTilesPass(tiles)); // a register tile each; weights in panels of its width
   OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createLinalgInterchangeLoopsPass()); // so that LLVM vectorises the inner loop of the rest,
-  function.addPass(createLinalgReassociateSumsPass());  // sums along it included
+  function.addPass(createLoopInvariantCodeMotionPass()); // operands that every step reads are packed before the first
+  function.addPass(createLinalgInterchangeLoopsPass());  // so that LLVM vectorises the inner loop of the rest,
+  function.addPass(createLinalgReassociateSumsPass());   // sums along it included
   function.addPass(createCanonicalizerPass());
 }
 
 void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createBufferBindEntryPass()); // arguments and results become the frame
   if (options.optLevel > 0) {
+    pm.addNestedPass<func::FuncOp>(createBufferReuseStatesPass());         // what a loop carries, in place
     pm.addNestedPass<func::FuncOp>(createBufferUnshareDestinationsPass()); // what CSE made one
     pm.addPass(bufferization::createEmptyTensorEliminationPass());         // results are computed where they are wanted
   }
@@ -119,6 +121,8 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   OpPassManager &function = pm.nest<func::FuncOp>();
+  function.addPass(createBufferSettleLoopsPass()); // what a loop carries stays where it is
+  function.addPass(createCanonicalizerPass());
   function.addPass(createBufferPlanArenaPass());      // every static buffer gets its place
   function.addPass(createBufferExpandCopiesPass());   // what is no memcpy becomes a loop
   function.addPass(createBufferExpandReshapesPass()); // what upstream cannot view becomes a cast

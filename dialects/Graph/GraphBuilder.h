@@ -95,11 +95,10 @@ protected:
   virtual void settle(mlir::Operation *op);
   /// As `settle`; where the operands do not fit, erases the op and gives what it says against them, else nothing.
   std::string trySettle(mlir::Operation *op);
+  /// Settles a new op, folds what is known of it and remembers its sizes; gives its results.
+  Values finish(mlir::Operation *op);
 
   llvm::DenseMap<mlir::Value, Shape> &shapes;
-
-private:
-  Values finish(mlir::Operation *op);
 };
 
 } // namespace mlc::graph

@@ -158,10 +158,10 @@ def ParameterOp : Op<Graph_Dialect, "parameter", [Symbol, IsolatedFromAbove, Sin
   let hasVerifier = 1;
 }
 
-def YieldOp : Op<Graph_Dialect, "yield", [Pure, Terminator, HasParent<"ParameterOp">]> {
-  let summary = "gives a parameter its value";
-  let arguments = (ins Graph_Tensor:$value);
-  let assemblyFormat = "$value attr-dict `:` type($value)";
+def YieldOp : Op<Graph_Dialect, "yield", [Pure, Terminator, ParentOneOf<["ParameterOp", "ScanOp"]>]> {
+  let summary = "gives what a region computed";
+  let arguments = (ins Variadic<Graph_Tensor>:$values);
+  let assemblyFormat = "$values attr-dict `:` type($values)";
 }
 
 def WeightOp : Op<Graph_Dialect, "weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -763,5 +763,6 @@ def ResizeOp : Graph_Op<"resize", [Graph_Differentiable]> {
 }
 
 include "dialects/Graph/GradientOps.td"
+include "dialects/Graph/Recurrence.td"
 
 #endif

@@ -123,9 +123,9 @@ LogicalResult ParameterOp::verify() {
   if (getBody().empty())
     return success();
   auto yield = dyn_cast<YieldOp>(getBody().front().back());
-  if (!yield) // (C2)
-    return emitOpError("requires a graph.yield at the end of its body");
-  if (Type type = yield.getValue().getType(); !haveSameStorage(type, getType())) // (C2)
+  if (!yield || yield.getValues().size() != 1) // (C2)
+    return emitOpError("requires a graph.yield of one value at the end of its body");
+  if (Type type = yield.getValues()[0].getType(); !haveSameStorage(type, getType())) // (C2)
     return yield.emitOpError("expected a value of type ") << getType() << ", but got " << type;
   for (Operation &op : getBody().front().without_terminator())
     if (!isEvaluable(&op)) // (C3)

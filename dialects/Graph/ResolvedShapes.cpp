@@ -29,6 +29,19 @@ ResolvedShapes resolveShapes(Operation *root) {
       shapes[argument] = std::move(shape);
     }
   };
+  // The body of a scan sees what is outside: states keep their sizes, and the loop is not isolated any more.
+  auto ofScan = [&](ScanOp scan) {
+    for (auto [argument, operand] : llvm::zip(scan.getBody().getArguments(), scan.getOperands())) {
+      if (!isa<RankedTensorType>(argument.getType())) {
+        argument.replaceAllUsesWith(operand);
+        continue;
+      }
+      Shape shape = shapes.at(operand);
+      if (llvm::is_contained(scan.getSliceArguments(), argument))
+        shape.erase(shape.begin());
+      shapes[argument] = std::move(shape);
+    }
+  };
   SmallVector<Operation *> ops;
   root->walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (isa<ParameterOp>(op)) // computed at compile time
@@ -48,6 +61,8 @@ ResolvedShapes resolveShapes(Operation *root) {
             dim.getResult().replaceAllUsesWith(size);
           continue;
         }
+    if (auto scan = dyn_cast<ScanOp>(op))
+      ofScan(scan);
     if (auto shaped = dyn_cast<ShapeOpInterface>(op)) {
       SizeBuilder sizes(builder, op->getLoc());
       sizes.useKnown(&shapes);
@@ -68,6 +83,8 @@ ResolvedShapes resolveShapes(Operation *root) {
     for (Value result : op->getResults())
       if (isa<RankedTensorType>(result.getType()))
         shapes[result] = SizeBuilder(builder, op->getLoc()).shape(result);
+    if (isa<ScanOp>(op))
+      continue;
     for (Region &region : op->getRegions())
       for (Block &block : region)
         ofArguments(block);

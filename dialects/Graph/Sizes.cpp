@@ -4,6 +4,7 @@
 #include "dialects/Graph/GraphDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "llvm/Support/MathExtras.h"
@@ -56,6 +57,12 @@ Shape SizeBuilder::shape(Value tensor) {
   for (int64_t axis = 0, rank = cast<RankedTensorType>(tensor.getType()).getRank(); axis < rank; ++axis)
     result.push_back(dim(tensor, axis));
   return result;
+}
+
+Size SizeBuilder::again(Operation *arithmetic, ValueRange operands) {
+  IRMapping mapping;
+  mapping.map(arithmetic->getOperands(), operands);
+  return builder->clone(*arithmetic, mapping)->getResult(0);
 }
 
 Value SizeBuilder::value(Size size) {

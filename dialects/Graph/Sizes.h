@@ -63,6 +63,9 @@ public:
   /// extraction.
   Size element(mlir::Value tensor, int64_t i);
 
+  /// What scalar arithmetic gives for other operands, built where sizes are; needs a builder.
+  Size again(mlir::Operation *arithmetic, mlir::ValueRange operands);
+
   /// A size as an index value; needs a builder.
   mlir::Value value(Size size);
 

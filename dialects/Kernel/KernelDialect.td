@@ -153,7 +153,7 @@ def Kernel_RowsOp : Op<Kernel_Dialect, "rows", [
 }
 
 def Kernel_PackOp : Op<Kernel_Dialect, "pack", [
-    DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    AlwaysSpeculatable, DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
     DeclareOpInterfaceMethods<BufferizableOpInterface, ["bufferize", "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
       "getAliasingValues"]>]> {
   let summary = "lays an operand out in panels of granules";

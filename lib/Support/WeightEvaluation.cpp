@@ -570,7 +570,7 @@ WeightBytes evaluateBody(Block &body, const WeightStore &weights) {
         values.erase(operand);
     values[op.getResult(0)] = evaluate(&op, operands, weights);
   }
-  View result = makeDense(values.lookup(cast<YieldOp>(body.back()).getValue()));
+  View result = makeDense(values.lookup(cast<YieldOp>(body.back()).getValues()[0]));
   return {ArrayRef<char>(result.start, getByteSize(result.type)), result.owner};
 }
 

@@ -43,6 +43,43 @@ def BufferUnshareDestinationsPass : Pass<"buffer-unshare-destinations", "::mlir:
   let statistics = [Statistic<"numUnshared", "unshared-destinations", "destinations built again">];
 }
 
+def BufferReuseStatesPass : Pass<"buffer-reuse-states", "::mlir::func::FuncOp"> {
+  let summary = "Computes the new state of a loop where the old one is";
+  let description = [{
+    An element-wise op whose result is copied over a state that the loop carries writes there itself, if it reads the old
+    state element by element and nothing reads it later.
+
+    ```
+    %1 = linalg.generic ins(%state, %x) outs(%empty) …, %2 = linalg.copy ins(%1) outs(%state)
+    ```
+    becomes
+    ```
+    %1 = linalg.generic ins(%state, %x) outs(%state) …
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+  let statistics = [Statistic<"numReused", "reused-states", "states computed in place">];
+}
+
+def BufferSettleLoopsPass : Pass<"buffer-settle-loops", "::mlir::func::FuncOp"> {
+  let summary = "Gives what a loop carries one place";
+  let description = [{
+    Where a loop carries on a buffer that it allocates in every step, or another one that it carries, the buffers swap their
+    roles from step to step. Each gets one buffer before the loop, and every step ends with a copy into it.
+
+    ```
+    %1 = scf.for … iter_args(%old = %0) { %new = memref.alloc() …, scf.yield %new }
+    ```
+    becomes
+    ```
+    %place = memref.alloc(), memref.copy %0, %place
+    scf.for … { %new = memref.alloc() …, memref.copy %new, %place }
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+  let statistics = [Statistic<"numSettled", "settled-buffers", "buffers that stay where they are">];
+}
+
 def BufferPlanArenaPass : Pass<"buffer-plan-arena", "::mlir::func::FuncOp"> {
   let summary = "Places all buffers of static size in one arena";
   let description = [{

@@ -74,7 +74,7 @@ struct FormAttention final : mlc::impl::LinalgFormAttentionPassBase<FormAttentio
     SmallVector<ContractOp> products;
     getOperation().walk([&](ContractOp op) { products.push_back(op); });
     for (ContractOp product : products)
-      if (auto rows = product.getLhs().getDefiningOp<RowsOp>())
+      if (auto rows = product.getLhs().getDefiningOp<RowsOp>(); rows && rows->getBlock() == product->getBlock())
         if (AttentionOp attention = form(product, rows)) {
           absorbPermutations(attention);
           while (AttentionOp permuted = absorbConsumer(attention))
@@ -123,8 +123,9 @@ struct FormAttention final : mlc::impl::LinalgFormAttentionPassBase<FormAttentio
     ContractOp product;
     unsigned place = 0;
     for (auto [i, input] : llvm::enumerate(rows.getInputs()))
-      if (auto op = input.getDefiningOp<ContractOp>();
-          op && input.hasOneUse() && rows.getMap(i).isPermutation() && op.getNumLoops() == op.getParallel() + 1) {
+      if (auto op = input.getDefiningOp<ContractOp>(); op && op->getBlock() == rows->getBlock() && input.hasOneUse() &&
+                                                       rows.getMap(i).isPermutation() &&
+                                                       op.getNumLoops() == op.getParallel() + 1) {
         product = op;
         place = i;
       }

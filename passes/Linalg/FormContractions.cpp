@@ -222,8 +222,9 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
       return nullptr;
     OpOperand &use = *result.getUses().begin();
     auto consumer = dyn_cast<linalg::GenericOp>(use.getOwner());
-    if (!consumer || consumer.getNumReductionLoops() || consumer.getNumDpsInits() != 1 ||
-        use.getOperandNumber() >= consumer.getNumDpsInputs() || consumer.hasIndexSemantics())
+    if (!consumer || consumer->getBlock() != op->getBlock() || consumer.getNumReductionLoops() ||
+        consumer.getNumDpsInits() != 1 || use.getOperandNumber() >= consumer.getNumDpsInputs() ||
+        consumer.hasIndexSemantics())
       return nullptr;
     AffineMap read = consumer.getMatchingIndexingMap(&use);
     AffineMap written = consumer.getMatchingIndexingMap(consumer.getDpsInitOperand(0));
@@ -296,8 +297,9 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
   /// epilogue: residuals that are dequantized are read as bytes.
   ContractOp fuseProducer(ContractOp op, unsigned extra) {
     auto producer = op.getExtras()[extra].getDefiningOp<linalg::GenericOp>();
-    if (!producer || !producer->hasOneUse() || producer.getNumReductionLoops() || producer.getNumDpsInits() != 1 ||
-        producer.hasIndexSemantics() || op.getExtraMap(extra) != op.getOutMap() ||
+    if (!producer || !producer->hasOneUse() || producer->getBlock() != op->getBlock() ||
+        producer.getNumReductionLoops() || producer.getNumDpsInits() != 1 || producer.hasIndexSemantics() ||
+        op.getExtraMap(extra) != op.getOutMap() ||
         !producer.getMatchingIndexingMap(producer.getDpsInitOperand(0)).isIdentity() || !isScalarArithmetic(producer))
       return nullptr;
     unsigned vector = mlc::kernel::getVectorLoop(op);

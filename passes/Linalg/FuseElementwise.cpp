@@ -2,13 +2,17 @@
 //
 // A producer moves into its only consumer when each of its elements is read once there, so that nothing is computed
 // twice: the consumer's map of the operand is a permutation of its loops. A chain into a reduction of the same elements
-// fuses, one into a matmul, which reads every element many times, does not.
+// fuses, one into a matmul, which reads every element many times, does not. Nothing moves into a loop.
+//
+// The steps of a loop are short, and what they compute is read by the next one too: there a producer that has other
+// readers behind the consumer moves as well, and the fused op gives its result besides.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Linalg/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlc {
@@ -30,10 +34,27 @@ bool isCheapIn(linalg::GenericOp producer, linalg::GenericOp consumer) {
   return !transposes || consumer.getNumReductionLoops() == 0;
 }
 
+/// Whether the producer can be computed where the consumer is, in a step of a loop: the same elements, and every other
+/// reader comes later.
+bool canJoinInStep(OpOperand *operand) {
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  if (!consumer || !producer || producer->getBlock() != consumer->getBlock() ||
+      !isa<scf::ForOp>(consumer->getParentOp()) || consumer.getNumReductionLoops() ||
+      !consumer.getMatchingIndexingMap(operand).isIdentity())
+    return false;
+  for (OpOperand &init : producer.getDpsInitsMutable())
+    if (!producer.getMatchingIndexingMap(&init).isIdentity())
+      return false;
+  return llvm::all_of(producer->getUsers(), [&](Operation *user) {
+    return user == consumer || consumer->isBeforeInBlock(consumer->getBlock()->findAncestorOpInBlock(*user));
+  });
+}
+
 bool readsOnce(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
-  if (!consumer || !producer || !operand->get().hasOneUse())
+  if (!consumer || !producer || producer->getBlock() != consumer->getBlock() || !operand->get().hasOneUse())
     return false;
   return consumer.getMatchingIndexingMap(operand).isPermutation() || isCheapIn(producer, consumer);
 }
@@ -43,7 +64,8 @@ struct FuseProducer final : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(linalg::GenericOp consumer, PatternRewriter &rewriter) const override {
     for (OpOperand &operand : consumer->getOpOperands()) {
-      if (!linalg::areElementwiseOpsFusable(&operand) || !readsOnce(&operand))
+      bool joins = canJoinInStep(&operand);
+      if (!linalg::areElementwiseOpsFusable(&operand) || (!joins && !readsOnce(&operand)))
         continue;
       Operation *producer = operand.get().getDefiningOp();
       Location both = rewriter.getFusedLoc({producer->getLoc(), consumer.getLoc()});
@@ -52,9 +74,13 @@ struct FuseProducer final : OpRewritePattern<linalg::GenericOp> {
         return rewriter.notifyMatchFailure(consumer, "cannot be fused with its producer");
       fused->fusedOp->setLoc(both);
       for (auto [value, replacement] : fused->replacements)
-        rewriter.replaceUsesWithIf(value, replacement,
-                                   [&](OpOperand &use) { return use.get().getDefiningOp() != producer; });
+        rewriter.replaceUsesWithIf(value, replacement, [&](OpOperand &use) {
+          bool isOfProducer = use.get().getDefiningOp() == producer;
+          return !isOfProducer || (joins && use.getOwner() != fused->fusedOp);
+        });
       rewriter.eraseOp(consumer);
+      if (joins && producer->use_empty())
+        rewriter.eraseOp(producer);
       return success();
     }
     return rewriter.notifyMatchFailure(consumer, "no producer that is read once");

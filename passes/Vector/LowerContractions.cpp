@@ -32,6 +32,8 @@ namespace {
 
 /// Operations that a task should have at least, and that are worth waking a thread for: some ten microseconds.
 constexpr int64_t kWorkOfTask = 1 << 19, kWorkOfThread = 1 << 20;
+/// Rows that are computed in the time in which a panel is read.
+constexpr int64_t kRowsOfBandwidth = 4;
 /// More tasks than this help no number of threads that a model of this size would run on.
 constexpr int64_t kMostTasks = 64;
 
@@ -148,6 +150,9 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     // A granule takes as long as an element.
     int64_t bytes = op.getGranule() * getElementTypeOrSelf(op.getLhs().getType()).getIntOrFloatBitWidth() / 8;
     int64_t work = 2 * outer * nested * lines * inner * columns * reduction;
+    // A row alone takes as long as four: it waits for the panels, which come at the bandwidth of the second cache.
+    if (!op.getLhsMap().isFunctionOfDim(nest.vector))
+      work = std::max(work, kRowsOfBandwidth * 2 * outer * columns * reduction);
     // The rows of a block stay in half of the second cache while the panels pass; each panel of a depthwise window
     // reads other channels of the same lines.
     if (op.getLhsMap().isFunctionOfDim(nest.vector))

@@ -33,13 +33,6 @@ Values dropout(NodeImporter &n) {
   return results;
 }
 
-const onnx::GraphProto &branch(NodeImporter &n, llvm::StringRef name) {
-  const onnx::AttributeProto *attribute = n.attr(name);
-  if (!attribute || !attribute->has_g())
-    n.fail("expected a graph in attribute '" + name + "'", name);
-  return attribute->g();
-}
-
 /// The type that holds values of both: sizes that differ are dynamic.
 RankedTensorType commonType(NodeImporter &n, Value x, Value y) {
   RankedTensorType lhs = n.type(x), rhs = n.type(y);
@@ -53,7 +46,7 @@ RankedTensorType commonType(NodeImporter &n, Value x, Value y) {
 
 Values importIf(NodeImporter &n) {
   Value condition = n.asScalar(n.input(0));
-  const onnx::GraphProto &thenGraph = branch(n, "then_branch"), &elseGraph = branch(n, "else_branch");
+  const onnx::GraphProto &thenGraph = n.graphAttr("then_branch"), &elseGraph = n.graphAttr("else_branch");
   if (std::optional<Ints> known = n.knownInts(condition))
     return n.graph.importSubgraph((*known)[0] ? thenGraph : elseGraph, n.b);
   Value flag = tensor::ExtractOp::create(n.b, n.loc, condition, ValueRange{});

@@ -432,7 +432,10 @@ Values GraphImporter::callFunction(NodeImporter &caller, const onnx::FunctionPro
   return results;
 }
 
-Values GraphImporter::importSubgraph(const onnx::GraphProto &graph, OpBuilder &b) {
+Values GraphImporter::importSubgraph(const onnx::GraphProto &graph, OpBuilder &b, ValueRange inputs) {
+  if (static_cast<size_t>(graph.input_size()) != inputs.size())
+    throw ImportError("expected a subgraph of " + std::to_string(inputs.size()) + " inputs, but got " +
+                      std::to_string(graph.input_size()));
   if (++depth > kMaxDepth)
     throw ImportError("subgraphs are nested too deeply");
   scopes.emplace_back();
@@ -440,6 +443,8 @@ Values GraphImporter::importSubgraph(const onnx::GraphProto &graph, OpBuilder &b
     scopes.pop_back();
     --depth;
   });
+  for (auto [info, value] : llvm::zip(graph.input(), inputs))
+    define(info.name(), value);
   size_t before = problems.size();
   declare(graph);
   importInitializers(graph, b);

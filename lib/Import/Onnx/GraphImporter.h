@@ -36,8 +36,9 @@ public:
   /// The sizes of the results of ops, as far as they are known beyond a tensor.dim.
   llvm::DenseMap<Value, Shape> shapes;
 
-  /// Imports the nodes of a subgraph in a scope of its own; returns its outputs. Throws when a node failed.
-  Values importSubgraph(const onnx::GraphProto &graph, mlir::OpBuilder &b);
+  /// Imports the nodes of a subgraph in a scope of its own, where its inputs have the given values; returns its
+  /// outputs. Throws when a node failed.
+  Values importSubgraph(const onnx::GraphProto &graph, mlir::OpBuilder &b, mlir::ValueRange inputs = {});
 
 private:
   /// Thrown through importSubgraph: the nodes have been reported already.

@@ -9,6 +9,8 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 
@@ -88,6 +90,29 @@ std::optional<Ints> NodeImporter::intsAttr(StringRef name) {
   return Ints(attribute->ints().begin(), attribute->ints().end());
 }
 
+std::optional<std::vector<double>> NodeImporter::floatsAttr(StringRef name) {
+  const auto *attribute = attr(name);
+  if (!attribute)
+    return std::nullopt;
+  MLC_EXPECT(attribute, FLOATS);
+  return std::vector<double>(attribute->floats().begin(), attribute->floats().end());
+}
+
+std::optional<std::vector<std::string>> NodeImporter::stringsAttr(StringRef name) {
+  const auto *attribute = attr(name);
+  if (!attribute)
+    return std::nullopt;
+  MLC_EXPECT(attribute, STRINGS);
+  return std::vector<std::string>(attribute->strings().begin(), attribute->strings().end());
+}
+
+const onnx::GraphProto &NodeImporter::graphAttr(StringRef name) {
+  const auto *attribute = attr(name);
+  if (!attribute || !attribute->has_g())
+    fail("expected a graph in attribute '" + name + "'", name);
+  return attribute->g();
+}
+
 Ints NodeImporter::smallInts(StringRef name, int64_t otherwise, size_t count) {
   Ints values = intsAttr(name).value_or(Ints(count, otherwise));
   if (values.size() != count)
@@ -148,6 +173,61 @@ Value NodeImporter::sliceAxis(Value value, int64_t axis, Size start, Size size) 
 Value NodeImporter::unsqueeze(Value value, ArrayRef<int64_t> axes) {
   require(rank(value) + static_cast<int64_t>(axes.size()) < 1024, "the result has too many axes");
   return GraphBuilder::unsqueeze(value, axes);
+}
+
+Values NodeImporter::scan(ValueRange inits, ValueRange inputs, bool reverse, ScanBody body) {
+  // The body is built inside of an op of its own, so that what it reads from outside can be told from what is inside.
+  OperationState state(loc, graph::ScanOp::getOperationName());
+  Region *region = state.addRegion();
+  Block &block = region->emplaceBlock();
+  for (Value init : inits)
+    block.addArgument(init.getType(), loc);
+  for (Value input : inputs) {
+    require(rank(input) > 0, "expected a sequence, but got a scalar");
+    block.addArgument(RankedTensorType::get(type(input).getShape().drop_front(), element(input)), loc);
+  }
+  Operation *probe = b.create(state);
+  auto forgetSizes = [&] { // of values that no one asks for again, and that may go away
+    probe->walk([&](Operation *op) {
+      for (Value result : op->getResults())
+        graph.shapes.erase(result);
+    });
+  };
+  llvm::scope_exit erase([&] {
+    forgetSizes();
+    probe->erase();
+  });
+  region = &probe->getRegion(0);
+  IRRewriter rewriter(b);
+  Values yielded;
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&block);
+    ValueRange arguments(block.getArguments());
+    yielded = body(arguments.take_front(inits.size()), arguments.drop_front(inits.size()));
+    graph::YieldOp::create(b, loc, yielded);
+  }
+  forgetSizes();
+  // Constants are in the body, and scalars are made there again: they cannot be captured.
+  auto isCloned = [](Operation *op) {
+    return op->hasTrait<OpTrait::ConstantLike>() || !isa<RankedTensorType, IndexType>(op->getResult(0).getType());
+  };
+  SmallVector<Value> captures = makeRegionIsolatedFromAbove(rewriter, *region, isCloned);
+  OperationState whole(loc, graph::ScanOp::getOperationName());
+  for (ValueRange operands : {inits, inputs, ValueRange(captures)})
+    whole.addOperands(operands);
+  auto &properties = whole.getOrAddProperties<graph::ScanOp::Properties>();
+  properties.operandSegmentSizes = {static_cast<int32_t>(inits.size()), static_cast<int32_t>(inputs.size()),
+                                    static_cast<int32_t>(captures.size())};
+  if (reverse)
+    properties.reverse = b.getUnitAttr();
+  whole.addTypes(llvm::to_vector(ValueRange(yielded).getTypes()));
+  whole.addRegion()->takeBody(*region);
+  Values results = finish(b.create(whole));
+  for (Value result : results)
+    if (!type(result).hasStaticShape() && !graph.shapes.contains(result))
+      unsupported("the size of a step's output is known only in the step");
+  return results;
 }
 
 std::optional<Ints> NodeImporter::knownInts(Value value) {
@@ -261,12 +341,14 @@ const Registry &Registry::get() {
     registerControl(all);
     registerMovement(all);
     registerIndexing(all);
+    registerLoops(all);
     registerContractions(all);
     registerEinsum(all);
     registerWindows(all);
     registerAttention(all);
     registerNormalizations(all);
     registerQuantization(all);
+    registerRecurrent(all);
     registerReductions(all);
     registerResize(all);
     return all;

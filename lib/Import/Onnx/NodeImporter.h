@@ -59,6 +59,9 @@ public:
   std::optional<double> optionalFloat(llvm::StringRef name);
   std::string stringAttr(llvm::StringRef name, llvm::StringRef otherwise);
   std::optional<Ints> intsAttr(llvm::StringRef name);
+  std::optional<std::vector<double>> floatsAttr(llvm::StringRef name);
+  std::optional<std::vector<std::string>> stringsAttr(llvm::StringRef name);
+  const onnx::GraphProto &graphAttr(llvm::StringRef name);
   /// A list of `count` numbers of less than 2^31 in size, or `count` times `otherwise`.
   Ints smallInts(llvm::StringRef name, int64_t otherwise, size_t count);
   const onnx::AttributeProto *attr(llvm::StringRef name);
@@ -86,6 +89,11 @@ public:
   Value sliceAxis(Value value, int64_t axis, Size start, Size size);
   /// Inserts axes of size 1 at `axes` (of the result, sorted), as far as there may be so many.
   Value unsqueeze(Value value, llvm::ArrayRef<int64_t> axes);
+
+  /// What happens to the state in a step that sees `slices`: the new state, then the outputs of the step.
+  using ScanBody = llvm::function_ref<Values(mlir::ValueRange state, mlir::ValueRange slices)>;
+  /// A graph.scan; its body may read any value from outside.
+  Values scan(mlir::ValueRange inits, mlir::ValueRange inputs, bool reverse, ScanBody body);
 
   /// The value of an integer tensor, where it is known now.
   std::optional<Ints> knownInts(Value value);
@@ -147,11 +155,13 @@ void registerConstants(Registry &);
 void registerControl(Registry &);
 void registerMovement(Registry &);
 void registerIndexing(Registry &);
+void registerLoops(Registry &);
 void registerContractions(Registry &);
 void registerEinsum(Registry &);
 void registerWindows(Registry &);
 void registerNormalizations(Registry &);
 void registerQuantization(Registry &);
+void registerRecurrent(Registry &);
 void registerReductions(Registry &);
 void registerResize(Registry &);
 

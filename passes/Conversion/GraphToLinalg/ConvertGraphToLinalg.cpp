@@ -84,6 +84,7 @@ struct ConvertGraphToLinalg final : mlc::impl::ConvertGraphToLinalgPassBase<Conv
     populateContractionLowerings(patterns, converter, shapes);
     populateWindowLowerings(patterns, converter, shapes);
     populateReductionLowerings(patterns, converter, shapes);
+    populateRecurrenceLowering(patterns, converter, shapes);
     populateScanLowerings(patterns, converter, shapes);
     populateWinogradLowering(patterns, converter, shapes);
     populateResizeLowering(patterns, converter, shapes);

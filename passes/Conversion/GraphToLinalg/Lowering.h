@@ -113,6 +113,7 @@ void populateIndexingLowerings(mlir::RewritePatternSet &, const mlir::TypeConver
 void populateContractionLowerings(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateWindowLowerings(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateReductionLowerings(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
+void populateRecurrenceLowering(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateScanLowerings(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateWinogradLowering(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);
 void populateResizeLowering(mlir::RewritePatternSet &, const mlir::TypeConverter &, const ResolvedShapes &);

@@ -53,3 +53,66 @@ func.func @no_log_of_log_softmax(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
   %1 = graph.log %0 : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return %1 : tensor<2x3xf32>
 }
+
+/// Constants move into the body, equal captures and inputs are one, what nobody reads goes.
+// CHECK-LABEL: @scan_operands
+// CHECK-SAME: (%[[S:.*]]: tensor<4xf32>, %[[X:.*]]: tensor<3x4xf32>, %[[W:.*]]: tensor<4xf32>, %{{.*}}: tensor<4xf32>)
+func.func @scan_operands(%s: tensor<4xf32>, %x: tensor<3x4xf32>, %w: tensor<4xf32>, %u: tensor<4xf32>) -> (tensor<4xf32>, tensor<3x4xf32>) {
+  // CHECK: %[[R:.*]]:2 = graph.scan inits(%[[S]] : tensor<4xf32>) inputs(%[[X]] : tensor<3x4xf32>) captures(%[[W]] : tensor<4xf32>) {
+  // CHECK: ^bb0(%[[SUM:.*]]: tensor<4xf32>, %[[SLICE:.*]]: tensor<4xf32>, %[[WEIGHT:.*]]: tensor<4xf32>):
+  // CHECK: graph.constant
+  // CHECK: graph.yield %{{.*}}, %[[SLICE]] : tensor<4xf32>, tensor<4xf32>
+  // CHECK: return %[[R]]#0, %[[R]]#1
+  %c = graph.constant dense<2.0> : tensor<f32>
+  %0:4 = graph.scan inits(%s : tensor<4xf32>) inputs(%x, %x : tensor<3x4xf32>, tensor<3x4xf32>)
+      captures(%w, %w, %u, %c : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<f32>) {
+  ^bb0(%sum: tensor<4xf32>, %a: tensor<4xf32>, %b: tensor<4xf32>, %w0: tensor<4xf32>, %w1: tensor<4xf32>, %unread: tensor<4xf32>, %two: tensor<f32>):
+    %1 = graph.mul %sum, %w0 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %2 = graph.mul %1, %two : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+    %3 = graph.add %2, %a : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %4 = graph.add %3, %w1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    graph.yield %4, %b, %b, %3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  } -> tensor<4xf32>, tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>
+  return %0#0, %0#2 : tensor<4xf32>, tensor<3x4xf32>
+}
+
+// CHECK-LABEL: @scan_state_that_stays
+// CHECK-SAME: (%[[S:.*]]: tensor<4xf32>, %[[X:.*]]: tensor<3x4xf32>)
+func.func @scan_state_that_stays(%s: tensor<4xf32>, %x: tensor<3x4xf32>) -> (tensor<4xf32>, tensor<3x4xf32>) {
+  // CHECK: %[[R:.*]] = graph.scan inputs(%[[X]] : tensor<3x4xf32>) captures(%[[S]] : tensor<4xf32>) {
+  // CHECK: return %[[S]], %[[R]]
+  %0:2 = graph.scan inits(%s : tensor<4xf32>) inputs(%x : tensor<3x4xf32>) {
+  ^bb0(%state: tensor<4xf32>, %slice: tensor<4xf32>):
+    %1 = graph.add %state, %slice : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    graph.yield %state, %1 : tensor<4xf32>, tensor<4xf32>
+  } -> tensor<4xf32>, tensor<3x4xf32>
+  return %0#0, %0#1 : tensor<4xf32>, tensor<3x4xf32>
+}
+
+// CHECK-LABEL: @scan_invariants
+// CHECK-SAME: (%[[S:.*]]: tensor<1x4xf32>, %[[X:.*]]: tensor<3x1x4xf32>, %[[W:.*]]: tensor<4x4xf32>)
+func.func @scan_invariants(%s: tensor<1x4xf32>, %x: tensor<3x1x4xf32>, %w: tensor<4x4xf32>) -> tensor<1x4xf32> {
+  // CHECK: %[[T:.*]] = graph.transpose %[[W]]
+  // CHECK: graph.scan inits(%[[S]] : tensor<1x4xf32>) inputs(%[[X]] : tensor<3x1x4xf32>) captures(%[[T]] : tensor<4x4xf32>)
+  // CHECK-NOT: graph.transpose
+  %0 = graph.scan inits(%s : tensor<1x4xf32>) inputs(%x : tensor<3x1x4xf32>) captures(%w : tensor<4x4xf32>) {
+  ^bb0(%state: tensor<1x4xf32>, %slice: tensor<1x4xf32>, %weights: tensor<4x4xf32>):
+    %1 = graph.transpose %weights {permutation = array<i64: 1, 0>} : (tensor<4x4xf32>) -> tensor<4x4xf32>
+    %2 = graph.matmul %state, %1 : (tensor<1x4xf32>, tensor<4x4xf32>) -> tensor<1x4xf32>
+    %3 = graph.add %2, %slice : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
+    graph.yield %3 : tensor<1x4xf32>
+  } -> tensor<1x4xf32>
+  return %0 : tensor<1x4xf32>
+}
+
+/// The step that is kept has a state, though nobody reads the last one.
+// CHECK-LABEL: @no_fold_scan_that_is_needed
+func.func @no_fold_scan_that_is_needed(%s: tensor<4xf32>, %x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  // CHECK: graph.scan inits(%{{.*}} : tensor<4xf32>) inputs(%{{.*}} : tensor<3x4xf32>) {
+  %0:2 = graph.scan inits(%s : tensor<4xf32>) inputs(%x : tensor<3x4xf32>) {
+  ^bb0(%state: tensor<4xf32>, %slice: tensor<4xf32>):
+    %1 = graph.add %state, %slice : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    graph.yield %1, %1 : tensor<4xf32>, tensor<4xf32>
+  } -> tensor<4xf32>, tensor<3x4xf32>
+  return %0#1 : tensor<3x4xf32>
+}

@@ -85,7 +85,7 @@ graph.parameter @w : tensor<?xf32>
 
 // -----
 
-// expected-error @+1 {{requires a graph.yield at the end of its body}}
+// expected-error @+1 {{requires a graph.yield of one value at the end of its body}}
 graph.parameter @parameter_c2_yield : tensor<2xf32> = {
   %0 = graph.constant dense<1.0> : tensor<2xf32>
 }
@@ -376,5 +376,83 @@ func.func @pool_gradient_c2_entries(%x: tensor<1x2x8xf32>, %g: tensor<1x2x4xf32>
   // expected-error @+1 {{expected 1 entries in kernel, but got 2}}
   %0 = graph.pool_gradient sum %x, %g {kernel = array<i64: 2, 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>}
     : (tensor<1x2x8xf32>, tensor<1x2x4xf32>) -> tensor<1x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_no_input(%s: tensor<4xf32>) {
+  // expected-error @+1 {{requires an input}}
+  %0 = "graph.scan"(%s) <{operandSegmentSizes = array<i32: 1, 0, 0>}> ({
+  ^bb0(%sum: tensor<4xf32>):
+    graph.yield %sum : tensor<4xf32>
+  }) : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_scalar(%x: tensor<f32>) {
+  // expected-error @+1 {{expected inputs of rank 1 or more, but got 'tensor<f32>'}}
+  %0 = graph.scan inputs(%x : tensor<f32>) {
+  ^bb0(%slice: tensor<f32>):
+    graph.yield %slice : tensor<f32>
+  } -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_arguments(%x: tensor<3x4xf32>) {
+  // expected-error @+1 {{expected a body of ('tensor<4xf32>'), but got ('tensor<3x4xf32>')}}
+  %0 = graph.scan inputs(%x : tensor<3x4xf32>) {
+  ^bb0(%slice: tensor<3x4xf32>):
+    graph.yield %slice : tensor<3x4xf32>
+  } -> tensor<3x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c3_results(%s: tensor<4xf32>, %x: tensor<3x4xf32>) {
+  %0, %1 = graph.scan inits(%s : tensor<4xf32>) inputs(%x : tensor<3x4xf32>) {
+  ^bb0(%sum: tensor<4xf32>, %slice: tensor<4xf32>):
+    // expected-error @+1 {{expected 2 values, but got 1}}
+    graph.yield %sum : tensor<4xf32>
+  } -> tensor<4xf32>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c3_state(%s: tensor<4xf32>, %x: tensor<3x5xf32>) {
+  %0 = graph.scan inits(%s : tensor<4xf32>) inputs(%x : tensor<3x5xf32>) {
+  ^bb0(%sum: tensor<4xf32>, %slice: tensor<5xf32>):
+    // expected-error @+1 {{expected a state of type 'tensor<4xf32>', but got 'tensor<5xf32>'}}
+    graph.yield %slice : tensor<5xf32>
+  } -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c4_steps(%x: tensor<3x4xf32>, %y: tensor<2x4xf32>) {
+  // expected-error @+2 {{requires operands whose shapes fit together}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %0 = graph.scan inputs(%x, %y : tensor<3x4xf32>, tensor<2x4xf32>) {
+  ^bb0(%a: tensor<4xf32>, %b: tensor<4xf32>):
+    graph.yield %a : tensor<4xf32>
+  } -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c3_yield(%x: tensor<3x4xf32>) {
+  // expected-error @+1 {{requires a graph.yield at the end of its body}}
+  graph.scan inputs(%x : tensor<3x4xf32>) {
+  ^bb0(%slice: tensor<4xf32>):
+    %0 = graph.exp %slice : (tensor<4xf32>) -> tensor<4xf32>
+  }
   return
 }

@@ -84,3 +84,29 @@ func.func @gradients(%x: tensor<1x4x8x8xf32>, %g: tensor<1x6x8x8xf32>, %y: tenso
     : (tensor<1x4x8x8xf32>, tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>) -> tensor<1x4x8x8xf32>
   return %0, %1 : tensor<6x2x3x3xf32>, tensor<1x4x8x8xf32>
 }
+
+// CHECK-LABEL: @scan
+func.func @scan(%s: tensor<4xf32>, %x: tensor<?x4xf32>, %w: tensor<4xf32>, %n: index) -> (tensor<4xf32>, tensor<?x?x4xf32>) {
+  // CHECK: graph.scan inits(%{{.*}} : tensor<4xf32>) inputs(%{{.*}} : tensor<?x4xf32>) captures(%{{.*}}, %{{.*}} : tensor<4xf32>, index) reverse {
+  // CHECK: graph.yield %{{.*}}, %{{.*}} : tensor<4xf32>, tensor<?x4xf32>
+  // CHECK: } -> tensor<4xf32>, tensor<?x?x4xf32>
+  %last, %all = graph.scan inits(%s : tensor<4xf32>) inputs(%x : tensor<?x4xf32>) captures(%w, %n : tensor<4xf32>, index) reverse {
+  ^bb0(%sum: tensor<4xf32>, %slice: tensor<4xf32>, %weight: tensor<4xf32>, %size: index):
+    %0 = graph.mul %slice, %weight : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %1 = graph.add %sum, %0 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %2 = graph.expand %1 to [%size, 4] : tensor<4xf32> -> tensor<?x4xf32>
+    graph.yield %1, %2 : tensor<4xf32>, tensor<?x4xf32>
+  } -> tensor<4xf32>, tensor<?x?x4xf32>
+  return %last, %all : tensor<4xf32>, tensor<?x?x4xf32>
+}
+
+// CHECK-LABEL: @scan_without_state
+func.func @scan_without_state(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  // CHECK: graph.scan inputs(%{{.*}} : tensor<3x4xf32>) {
+  %0 = graph.scan inputs(%x : tensor<3x4xf32>) {
+  ^bb0(%slice: tensor<4xf32>):
+    %1 = graph.exp %slice : (tensor<4xf32>) -> tensor<4xf32>
+    graph.yield %1 : tensor<4xf32>
+  } -> tensor<3x4xf32>
+  return %0 : tensor<3x4xf32>
+}

@@ -157,3 +157,40 @@ func.func @pads(%x: tensor<4x8xf32>) -> (tensor<4x10xf32>, tensor<4x10xf32>) {
   %1 = graph.pad reflect %x low [0, 2] high [0, 0] : tensor<4x8xf32> -> tensor<4x10xf32>
   return %0, %1 : tensor<4x10xf32>, tensor<4x10xf32>
 }
+
+// -----
+
+/// The state is written over the old one; slices and outputs are parts of what all steps have, from the end here.
+// CHECK-LABEL: @scan
+// CHECK-SAME: (%[[S:.*]]: tensor<4xf32>, %[[X:.*]]: tensor<?x4xf32>, %[[W:.*]]: tensor<4xi8>)
+func.func @scan(%s: tensor<4xf32>, %x: tensor<?x4xf32>, %w: tensor<4xui8>) -> (tensor<4xf32>, tensor<?x4xui8>) {
+  // CHECK: %[[N:.*]] = tensor.dim %[[X]]
+  // CHECK: %[[ALL:.*]] = tensor.empty(%[[N]]) : tensor<?x4xi8>
+  // CHECK: scf.for %[[I:.*]] = %{{.*}} to %[[N]] step %{{.*}} iter_args(%[[SUM:.*]] = %[[S]], %[[OUT:.*]] = %[[ALL]])
+  // CHECK: %[[LAST:.*]] = arith.subi %[[N]]
+  // CHECK: %[[AT:.*]] = arith.subi %[[LAST]], %[[I]]
+  // CHECK: tensor.extract_slice %[[X]][%[[AT]], 0] [1, 4] [1, 1] : tensor<?x4xf32> to tensor<4xf32>
+  // CHECK: %[[NEW:.*]] = linalg.generic
+  // CHECK: %[[PLACED:.*]] = tensor.insert_slice %{{.*}} into %[[OUT]][%[[AT]], 0] [1, 4] [1, 1] : tensor<4xi8> into tensor<?x4xi8>
+  // CHECK: %[[KEPT:.*]] = linalg.copy ins(%[[NEW]] : tensor<4xf32>) outs(%[[SUM]] : tensor<4xf32>)
+  // CHECK: scf.yield %[[KEPT]], %[[PLACED]]
+  %0:2 = graph.scan inits(%s : tensor<4xf32>) inputs(%x : tensor<?x4xf32>) captures(%w : tensor<4xui8>) reverse {
+  ^bb0(%sum: tensor<4xf32>, %slice: tensor<4xf32>, %bytes: tensor<4xui8>):
+    %1 = graph.add %sum, %slice : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    graph.yield %1, %bytes : tensor<4xf32>, tensor<4xui8>
+  } -> tensor<4xf32>, tensor<?x4xui8>
+  return %0#0, %0#1 : tensor<4xf32>, tensor<?x4xui8>
+}
+
+// -----
+
+func.func @scan_of_sizes_that_a_step_knows(%x: tensor<3x2xi1>, %y: tensor<?x?xf32>) -> tensor<3x?x?xf32> {
+  // expected-error @+2 {{cannot be lowered because only a step knows the size of its output}}
+  // expected-error @+1 {{failed to legalize operation 'graph.scan'}}
+  %0 = graph.scan inputs(%x : tensor<3x2xi1>) captures(%y : tensor<?x?xf32>) {
+  ^bb0(%mask: tensor<2xi1>, %all: tensor<?x?xf32>):
+    %1 = graph.reduce_by_mask sum %all, %mask : (tensor<?x?xf32>, tensor<2xi1>) -> tensor<?x?xf32>
+    graph.yield %1 : tensor<?x?xf32>
+  } -> tensor<3x?x?xf32>
+  return %0 : tensor<3x?x?xf32>
+}
