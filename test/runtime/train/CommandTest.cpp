@@ -134,8 +134,7 @@ TEST(Command, TrainsEvaluatesPredictsAndExports) {
   Array p = readNpz(scratch / "p.npz").at("p");
   EXPECT_EQ(p.sizes, (std::vector<int64_t>{300, 3}));
   for (int i = 0; i < 300; ++i) {
-    const float *row = reinterpret_cast<const float *>(p.data) + 3 * i;
-    EXPECT_NEAR(row[0] + row[1] + row[2], 1, 1e-5);
+    EXPECT_NEAR(elementOf<float>(p, 3 * i) + elementOf<float>(p, 3 * i + 1) + elementOf<float>(p, 3 * i + 2), 1, 1e-5);
   }
 }
 
@@ -188,7 +187,7 @@ TEST(Command, StopsAtALossThatIsNotFinite) {
     for (const auto &[name, array] : readSafetensors(entry.path()).arrays)
       for (int64_t i = 0; i < array.count(); ++i)
         if (name == "dense.kernel")
-          EXPECT_TRUE(std::isfinite(reinterpret_cast<const float *>(array.data)[i])) << entry.path();
+          EXPECT_TRUE(std::isfinite(elementOf<float>(array, i))) << entry.path();
 }
 
 TEST(Command, FreezesParameters) {
@@ -196,7 +195,7 @@ TEST(Command, FreezesParameters) {
   writeData(scratch, 30);
   ASSERT_EQ(run(scratch, "--data d.npz --freeze *.bias --export w.safetensors").code, 0);
   Tensors weights = readSafetensors(scratch / "w.safetensors");
-  EXPECT_EQ(reinterpret_cast<const float *>(weights.arrays["dense.bias"].data)[0], 0);
+  EXPECT_EQ(elementOf<float>(weights.arrays["dense.bias"], 0), 0);
 }
 
 const std::string kLong =
@@ -332,8 +331,7 @@ double difference(const std::string &path, const std::string &other) {
   double most = 0, largest = 1e-9;
   for (const auto &[name, array] : a.arrays)
     for (int64_t i = 0; name != "norm.mean" && i < array.count(); ++i) { // every piece moves that
-      double x = reinterpret_cast<const float *>(array.data)[i],
-             y = reinterpret_cast<const float *>(b.arrays[name].data)[i];
+      double x = elementOf<float>(array, i), y = elementOf<float>(b.arrays[name], i);
       most = std::max(most, std::fabs(x - y));
       largest = std::max(largest, std::fabs(x));
     }

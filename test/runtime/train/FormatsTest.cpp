@@ -40,7 +40,7 @@ TEST(Npy, ReadsVersionsOrdersAndBytes) {
     Array array =
         read(scratch, npy(version, "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }\n", elements));
     EXPECT_EQ(array.sizes, (std::vector<int64_t>{2, 3}));
-    EXPECT_EQ(reinterpret_cast<const int16_t *>(array.data)[5], 6);
+    EXPECT_EQ(elementOf<int16_t>(array, 5), 6);
   }
   Array fortran =
       read(scratch, npy(kVersion1, "{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3), }\n", elements));
@@ -48,7 +48,7 @@ TEST(Npy, ReadsVersionsOrdersAndBytes) {
                               reinterpret_cast<const int16_t *>(fortran.data) + 6);
   EXPECT_EQ(values, (std::vector<int16_t>{1, 3, 5, 2, 4, 6}));
   Array big = read(scratch, npy(kVersion1, "{'descr': '>i2', 'fortran_order': False, 'shape': (6,), }\n", elements));
-  EXPECT_EQ(reinterpret_cast<const int16_t *>(big.data)[0], 256);
+  EXPECT_EQ(elementOf<int16_t>(big, 0), 256);
   Array scalar = read(scratch, npy(kVersion1, "{'descr': '<i2', 'fortran_order': False, 'shape': (), }\n", elements));
   EXPECT_EQ(scalar.count(), 1);
 }
@@ -100,8 +100,8 @@ TEST(Npz, WritesAndReads) {
               {{"x", arrayOf<float>(MLC_F32, {2, 2}, {1, 2, 3, 4})}, {"y", arrayOf<int64_t>(MLC_I64, {2}, {7, 8})}});
   auto arrays = readNpz(scratch / "a.npz");
   ASSERT_EQ(arrays.size(), 2u);
-  EXPECT_EQ(reinterpret_cast<const float *>(arrays["x"].data)[3], 4);
-  EXPECT_EQ(reinterpret_cast<const int64_t *>(arrays["y"].data)[1], 8);
+  EXPECT_EQ(elementOf<float>(arrays["x"], 3), 4);
+  EXPECT_EQ(elementOf<int64_t>(arrays["y"], 1), 8);
   mangle(scratch / "a.npz", [&] { readNpz(scratch / "a.npz"); });
 }
 
@@ -132,7 +132,7 @@ TEST(Csv, ReadsQuotesAndNamesWhatIsWrong) {
   Table table = readCsv(scratch / "a.csv");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b", "label"}));
   EXPECT_EQ(table.values.sizes, (std::vector<int64_t>{2, 3}));
-  EXPECT_EQ(reinterpret_cast<const double *>(table.values.data)[1], -25);
+  EXPECT_EQ(elementOf<double>(table.values, 1), -25);
   writeFile(scratch / "a.csv", "a,b\n1,2\n3,x\n");
   EXPECT_EQ(messageOf([&] { readCsv(scratch / "a.csv"); }),
             scratch / "a.csv:3: column 'b': expected a number, but got 'x'");
@@ -294,7 +294,7 @@ TEST(Safetensors, WritesReadsAndRefuses) {
                    {{"k", "v"}});
   Tensors tensors = readSafetensors(path);
   EXPECT_EQ(tensors.metadata["k"], "v");
-  EXPECT_EQ(reinterpret_cast<const float *>(tensors.arrays["b"].data)[1], 2);
+  EXPECT_EQ(elementOf<float>(tensors.arrays["b"], 1), 2);
   EXPECT_EQ(tensors.arrays["a"].data[0], 5);
   mangle(path, [&] { readSafetensors(path); });
 

@@ -44,6 +44,13 @@ mlc::train::Array arrayOf(mlc_dtype dtype, std::vector<int64_t> sizes, const std
   return array;
 }
 
+/// Element `i`; arrays of files need not be aligned.
+template <typename T> T elementOf(const mlc::train::Array &array, int64_t i) {
+  T element;
+  std::memcpy(&element, array.data + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  return element;
+}
+
 /// The message of the exception that `function` throws; empty where it throws none.
 template <typename Function> std::string messageOf(Function function) {
   try {
