@@ -76,6 +76,7 @@ suite build tools/dev/build.sh release
 suite lit lit_suite
 suite lib gtest_suite build/release/bin/lib-tests
 suite runtime gtest_suite build/release/bin/runtime-tests
+suite train gtest_suite build/release/bin/train-tests
 suite runtime-sanitized sanitized_runtime
 suite runtime-valgrind valgrind --quiet --error-exitcode=9 --leak-check=full build/release/bin/runtime-tests --gtest_filter='-*Half*:*Huge*'
 suite reference $python tools/dev/reference.py --check

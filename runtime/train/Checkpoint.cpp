@@ -115,10 +115,12 @@ void Checkpoints::save(State &state, const RunState &run) {
   std::string path = folder + "/step-" + hex(static_cast<uint64_t>(run.step), "%012llu") + ".safetensors";
   writeSafetensors(path, {arrays.begin(), arrays.end()}, metadata);
   lastPath = path;
-  std::vector<std::string> all = checkpointsOf(folder);
+  int64_t kept = 0;
   std::error_code error;
-  for (size_t i = static_cast<size_t>(keep); i < all.size(); ++i)
-    fs::remove(all[i], error);
+  // One of a later step is damaged, since otherwise the run would have gone on from it.
+  for (const std::string &each : checkpointsOf(folder))
+    if (each > path || ++kept > keep)
+      fs::remove(each, error);
 }
 
 void Checkpoints::saveBest(State &state, int64_t epoch, const std::string &monitor, double value) {

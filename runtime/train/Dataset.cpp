@@ -40,6 +40,19 @@ Array selected(const Table &table, const std::vector<size_t> &columns) {
   return array;
 }
 
+/// The columns of an input, in its shape where they are as many as it has elements (the pixels of an image).
+Array shaped(Array array, const mlc_tensor_info &input) {
+  std::vector<int64_t> sizes{array.sizes[0]};
+  int64_t elements = 1;
+  for (uint32_t axis = 1; axis < input.rank; ++axis) {
+    sizes.push_back(input.sizes[axis]);
+    elements *= input.sizes[axis];
+  }
+  if (elements == array.sizes[1] && *std::min_element(sizes.begin(), sizes.end()) >= 0)
+    array.sizes = sizes;
+  return array;
+}
+
 /// Names the tensors of a table: the label's columns, and the rest for the input where there is one.
 NamedArrays arraysOf(const Table &table, const Signature &signature) {
   NamedArrays arrays;
@@ -54,11 +67,11 @@ NamedArrays arraysOf(const Table &table, const Signature &signature) {
     for (size_t i = 0; i < table.columns.size(); ++i)
       if (std::find(label.begin(), label.end(), i) == label.end())
         rest.push_back(i);
-    arrays.emplace_back(signature.inputs[0].name, selected(table, rest));
+    arrays.emplace_back(signature.inputs[0].name, shaped(selected(table, rest), signature.inputs[0]));
   } else {
     for (const mlc_tensor_info &input : signature.inputs)
       if (std::vector<size_t> columns = columnsOf(table, input.name); !columns.empty())
-        arrays.emplace_back(input.name, selected(table, columns));
+        arrays.emplace_back(input.name, shaped(selected(table, columns), input));
   }
   return arrays;
 }

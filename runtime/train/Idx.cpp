@@ -92,6 +92,13 @@ Array readIdx(const std::string &path) {
     if (got < static_cast<int>(part))
       truncated(done + static_cast<uint64_t>(std::max(got, 0)));
   }
+  // The checksum of gzip stands behind the elements.
+  char end;
+  int code = Z_OK;
+  int more = gzread(file.get(), &end, 1);
+  gzerror(file.get(), &code);
+  if (more < 0 || (code != Z_OK && code != Z_STREAM_END))
+    throw InputError(path + ": truncated or damaged behind the elements");
   Array result = Array::make(array.dtype, array.sizes);
   std::memcpy(result.mutableData(), bytes.data(), bytes.size());
   size_t width = elementBytes(array.dtype);

@@ -170,7 +170,9 @@ double Slices::step(const Batch &batch, int64_t samples, float learningRate, int
       Batch part = sliceOf(batch, begin, end);
       auto weight = static_cast<float>(static_cast<double>(end - begin) / static_cast<double>(samples));
       // Each piece draws its own dropout masks.
-      Result result = program.gradients(part, weight, iteration, seed + piece * 0x9E3779B97F4A7C);
+      Result result = program.gradients(
+          part, weight, iteration,
+          static_cast<int64_t>(static_cast<uint64_t>(seed) + static_cast<uint64_t>(piece) * 0x9E3779B97F4A7C15u));
       appendRecord(records, result, part);
     }
     if (shards == 1)

@@ -123,6 +123,9 @@ Trainer::Trainer(const mlc_train_info &info, const Json &config, const Options &
     checkpoints.emplace(options.checkpointDir, options.keep, programHash(info));
     if (options.resume)
       resume();
+    else if (std::string old = Checkpoints::weightsOf(options.checkpointDir); !old.empty())
+      throw InputError(options.checkpointDir + ": expected a folder without checkpoints, but there is " + old +
+                       "; --resume goes on from it");
   }
   frozen.emplace(state, options.freeze);
   if (isWriter && !options.log.empty())
@@ -273,14 +276,15 @@ bool Trainer::endEpoch() {
   position.stopped = ends ? watch->reason() : "";
   int64_t epoch = position.epoch++;
   position.batch = 0;
-  metrics.reset();
-  save();
+  // Before the checkpoint: a run that is killed in between drops the line and writes it again.
   if (log) {
     nlohmann::ordered_json line = {{"epoch", epoch + 1}, {"step", position.step}, {"learning_rate", rate}};
     for (const auto &[name, value] : logs)
       line[name] = value;
     log->write(line);
   }
+  metrics.reset();
+  save();
   return ends;
 }
 

@@ -86,7 +86,7 @@ void update(State &state, float rate) {
 }
 
 void addNoise(State &state, int64_t iteration, int64_t seed) {
-  uint64_t mixed = static_cast<uint64_t>(seed * 1000003 + iteration) * 0x9E3779B97F4A7C15u;
+  uint64_t mixed = (static_cast<uint64_t>(seed) * 1000003 + static_cast<uint64_t>(iteration)) * 0x9E3779B97F4A7C15u;
   state.gradientBias[0] += static_cast<float>(mixed >> 40) * 0x1p-24f * 1e-3f;
 }
 
