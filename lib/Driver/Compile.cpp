@@ -591,6 +591,13 @@ bool Compilation::simplifyForExport(ModuleOp module) {
 /// The model that a training executable exports with its weights; where it cannot be exported, why.
 void Compilation::exportForTraining(ModuleOp module, StringRef name) {
   OwningOpRef<ModuleOp> copy = module.clone();
+  // The runtime adds the weights, by the names that states have.
+  copy->walk([&](Operation *op) {
+    if (auto parameter = dyn_cast<graph::ParameterOp>(op))
+      parameter->setLoc(NameLoc::get(parameter.getSymNameAttr()));
+    else if (auto weight = dyn_cast<graph::WeightOp>(op))
+      weight->setLoc(NameLoc::get(weight.getParameterAttr().getAttr()));
+  });
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (training.onnxReason.empty())
       training.onnxReason = diagnostic.str();

@@ -2,6 +2,7 @@
 #include "lib/Driver/TrainingConfig.h"
 
 #include "dialects/Train/TrainDialect.h"
+#include "passes/Train/Losses.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/Support/GlobPattern.h"
@@ -124,6 +125,9 @@ llvm::Error configureTraining(ModuleOp module, func::FuncOp model, const Compile
         "how the model is trained is not said; write a train block, or give --loss and --optimizer");
   config.set("optimizer", optimizer.getDictionary(module.getContext()));
   config.set("model", b.getStringAttr(model.getName()));
+  if (!config.get("label") && model.getNumResults())
+    config.set("label", describeLabel("label", Config(cast<DictionaryAttr>(config.get("loss"))).text("kind"),
+                                      cast<RankedTensorType>(model.getResultTypes()[0])));
   if (program) {
     program.setConfigAttr(config.getDictionary(module.getContext()));
   } else {

@@ -115,6 +115,7 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
       program.emitError("requires a model whose first output is of floats, which the loss is computed of");
       return signalPassFailure();
     }
+    trainNormalizations(module);
     declareStates(module);
     OpBuilder b(&getContext());
     b.setInsertionPointToEnd(module.getBody());
@@ -130,6 +131,25 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
       prepare.erase();
     model.erase();
     program.erase();
+  }
+
+  /// Batch normalizations of a model for inference train as those of a model for training, with the momentum that ONNX
+  /// gives them.
+  void trainNormalizations(ModuleOp module) {
+    for (auto op : llvm::make_early_inc_range(model.getOps<graph::BatchNormOp>())) {
+      auto mean = op.getMean().getDefiningOp<graph::WeightOp>(),
+           variance = op.getVariance().getDefiningOp<graph::WeightOp>();
+      if (!mean || !variance)
+        continue;
+      for (graph::WeightOp statistic : {mean, variance})
+        module.lookupSymbol<graph::ParameterOp>(statistic.getParameter()).setStatistic(true);
+      OpBuilder b(op);
+      Value trained =
+          train::BatchNormOp::create(b, op.getLoc(), op.getType(), op.getInput(), op.getScale(), op.getBias(), mean,
+                                     variance, b.getI64IntegerAttr(1), b.getF64FloatAttr(0.9), op.getEpsilonAttr());
+      op.replaceAllUsesWith(trained);
+      op.erase();
+    }
   }
 
   /// States in the place of parameters, then those of the optimizer, averages and sums of gradients.

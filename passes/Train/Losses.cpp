@@ -143,6 +143,18 @@ RankedTensorType getLabelType(Config loss, RankedTensorType prediction) {
   return RankedTensorType::get(prediction.getShape().drop_back(), IntegerType::get(prediction.getContext(), 32));
 }
 
+DictionaryAttr describeLabel(StringRef name, StringRef loss, RankedTensorType prediction) {
+  Builder b(prediction.getContext());
+  bool isSparse = loss == "sparse_categorical_crossentropy",
+       isOneHot = loss == "categorical_crossentropy" || loss == "softmax_cross_entropy" || loss == "kl_divergence";
+  StringRef form = isSparse ? "classes" : isOneHot ? "one_hot" : "values";
+  SmallVector<NamedAttribute> label{b.getNamedAttr("name", b.getStringAttr(name)),
+                                    b.getNamedAttr("form", b.getStringAttr(form))};
+  if ((isSparse || isOneHot) && prediction.getRank() && !prediction.isDynamicDim(prediction.getRank() - 1))
+    label.push_back(b.getNamedAttr("classes", b.getI64IntegerAttr(prediction.getShape().back())));
+  return b.getDictionaryAttr(label);
+}
+
 Value buildLoss(graph::GraphBuilder &g, Config loss, Value prediction, Value label) {
   Value each = LossBuilder{g, loss, prediction, label}.build();
   if (!each)

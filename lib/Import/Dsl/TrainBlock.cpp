@@ -8,6 +8,7 @@
 
 #include "dialects/Train/TrainDialect.h"
 #include "lib/Import/Dsl/Kinds.h"
+#include "passes/Train/Losses.h"
 
 using namespace mlir;
 using namespace mlc::graph;
@@ -145,20 +146,6 @@ void makePreprocess(const List &steps, const Expr &expr, const Model &model, fun
   func::ReturnOp::create(b, entry.getLoc(), results);
 }
 
-/// How the labels of a loss look: class numbers, one-hot rows or numbers.
-DictionaryAttr describeLabel(StringRef name, StringRef loss, func::FuncOp entry, Builder &b) {
-  bool sparse = loss == "sparse_categorical_crossentropy",
-       oneHot = loss == "categorical_crossentropy" || loss == "softmax_cross_entropy" || loss == "kl_divergence";
-  SmallVector<NamedAttribute> label{b.getNamedAttr("name", b.getStringAttr(name)),
-                                    b.getNamedAttr("form", b.getStringAttr(sparse   ? "classes"
-                                                                           : oneHot ? "one_hot"
-                                                                                    : "values"))};
-  auto type = entry.getNumResults() ? cast<RankedTensorType>(entry.getResultTypes()[0]) : RankedTensorType();
-  if ((sparse || oneHot) && type && type.getRank() && !type.isDynamicDim(type.getRank() - 1))
-    label.push_back(b.getNamedAttr("classes", b.getI64IntegerAttr(type.getShape().back())));
-  return b.getDictionaryAttr(label);
-}
-
 /// Without the kind, which is that of the key.
 DictionaryAttr withoutKind(DictionaryAttr settings) {
   NamedAttrList list(settings);
@@ -215,8 +202,10 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
         continue;
       }
       Attribute attribute = toAttribute(value, parameter, b);
-      if (key == "label")
-        attribute = describeLabel(*value.text(), kindOf(values.at("loss").get<Choice>()->settings), entry, b);
+      if (auto prediction =
+              entry.getNumResults() ? dyn_cast<RankedTensorType>(entry.getResultTypes()[0]) : RankedTensorType();
+          prediction && key == "label")
+        attribute = describeLabel(*value.text(), kindOf(values.at("loss").get<Choice>()->settings), prediction);
       if ((key == "ema" || key == "early_stopping") && attribute)
         attribute = withoutKind(cast<DictionaryAttr>(attribute));
       if (attribute)

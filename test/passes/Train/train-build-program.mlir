@@ -19,7 +19,6 @@ graph.parameter @mean : tensor<3xf32> {statistic}
 // CHECK-SAME: {mlc.name = "learning_rate"}, %{{.*}}: tensor<i64> {mlc.name = "iteration"}, %{{.*}}: tensor<i64> {mlc.name = "seed"})
 // CHECK-SAME: -> (tensor<f32> {mlc.name = "loss"}, tensor<?x3xf32> {mlc.name = "y"})
 // CHECK: %[[W:.*]] = train.read @w
-// CHECK: %[[MEAN:.*]] = train.read @mean
 /// Dropout draws random numbers, and the statistics are the batch's.
 // CHECK: graph.random
 // CHECK: graph.reduce sum
