@@ -72,8 +72,8 @@ typedef struct mlc_train_info {
   const char *name;     /**< of the model */
   const char *
       config; /**< a JSON object: loss, optimizer, schedule, metrics, batch, epochs …, as docs/Training.md lists them */
-  const mlc_model_info *step; /**< inputs…, label, learning_rate (f32), iteration (i64), seed (i64) -> loss (f32),
-                                 outputs…; updates the state */
+  const mlc_model_info *step;      /**< inputs…, label, learning_rate (f32), iteration (i64), seed (i64) -> loss (f32),
+                                      outputs…; updates the state */
   const mlc_model_info *gradients; /**< inputs…, label, weight (f32), iteration, seed -> loss, outputs…; adds the
                                       gradients of weight * loss */
   const mlc_model_info

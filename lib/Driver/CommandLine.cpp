@@ -16,10 +16,10 @@ namespace mlc {
 
 namespace {
 
-const std::map<std::string, EmitKind> kEmitKinds{
-    {"mlir", EmitKind::mlir},   {"llvm", EmitKind::llvm},       {"asm", EmitKind::assembly},  {"obj", EmitKind::object},
-    {"lib", EmitKind::library}, {"archive", EmitKind::archive}, {"exe", EmitKind::executable},
-    {"onnx", EmitKind::onnx}};
+const std::map<std::string, EmitKind> kEmitKinds{{"mlir", EmitKind::mlir},      {"llvm", EmitKind::llvm},
+                                                 {"asm", EmitKind::assembly},   {"obj", EmitKind::object},
+                                                 {"lib", EmitKind::library},    {"archive", EmitKind::archive},
+                                                 {"exe", EmitKind::executable}, {"onnx", EmitKind::onnx}};
 
 std::optional<EmitKind> kindOf(StringRef path) {
   return StringSwitch<std::optional<EmitKind>>(sys::path::extension(path))

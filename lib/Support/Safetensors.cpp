@@ -115,7 +115,8 @@ Expected<Safetensors> Safetensors::open(StringRef path, WeightStore &weights) {
   uint64_t at = 0;
   for (const auto &[begin, end] : ranges) {
     if (begin != at)
-      return wrong("the tensors " + Twine(begin < at ? "overlap" : "leave a hole") + " at byte " + Twine(std::min(begin, at)));
+      return wrong("the tensors " + Twine(begin < at ? "overlap" : "leave a hole") + " at byte " +
+                   Twine(std::min(begin, at)));
     at = end;
   }
   if (at != data.size())

@@ -1,7 +1,7 @@
 //===- Safetensors.h - reading a file of named tensors -----------------------------------------------------------===//
 //
-// The format: the length N of the header (u64, little-endian), N bytes of JSON that give every name its dtype, shape and
-// place, then the bytes of all tensors, row-major, without holes. They stay in the mapped file.
+// The format: the length N of the header (u64, little-endian), N bytes of JSON that give every name its dtype, shape
+// and place, then the bytes of all tensors, row-major, without holes. They stay in the mapped file.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #ifndef MLC_LIB_SUPPORT_SAFETENSORS_H

@@ -47,8 +47,8 @@ template <typename Op> std::optional<bool> overlapAs(Value lhs, Value rhs) {
   return haveCommonBytes(lhsPlace, rhsPlace);
 }
 
-/// Different buffers do not overlap, as far as they are not places of the arena or the state of a training program; weights are
-/// only read.
+/// Different buffers do not overlap, as far as they are not places of the arena or the state of a training program;
+/// weights are only read.
 bool mayOverlap(Value lhs, Value rhs) {
   if (!lhs || !rhs || lhs == rhs)
     return true;

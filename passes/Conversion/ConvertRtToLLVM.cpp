@@ -422,7 +422,8 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
     patterns.add<LowerInputSize, LowerInput, LowerWeight<mlc::rt::WeightOp>, LowerWeight<mlc::rt::StateOp>,
-                 LowerWorkspace, LowerOutput, LowerAlloc, LowerFree, LowerParallel, LowerParallelFor, LowerMark>(converter);
+                 LowerWorkspace, LowerOutput, LowerAlloc, LowerFree, LowerParallel, LowerParallelFor, LowerMark>(
+        converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
     patterns.add<EraseDeclaration<mlc::graph::ParameterOp>, EraseDeclaration<mlc::train::StateOp>>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);

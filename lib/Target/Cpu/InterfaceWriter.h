@@ -1,4 +1,5 @@
-//===- InterfaceWriter.h - structs of mlc/abi.h as LLVM constants ----------------------------------------*- C++ -*-===//
+//===- InterfaceWriter.h - structs of mlc/abi.h as LLVM constants ----------------------------------------*- C++
+//-*-===//
 #ifndef MLC_LIB_TARGET_CPU_INTERFACEWRITER_H
 #define MLC_LIB_TARGET_CPU_INTERFACEWRITER_H
 
