@@ -111,6 +111,10 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
       return signalPassFailure();
     }
     slots = std::move(*known);
+    if (StringRef precision = config.text("precision", "f32"); precision != "f32") {
+      program.emitError("unsupported precision '") << precision << "'; f32 is";
+      return signalPassFailure();
+    }
     if (model.getNumResults() == 0 || !isa<FloatType>(getElementTypeOrSelf(model.getResultTypes()[0]))) {
       program.emitError("requires a model whose first output is of floats, which the loss is computed of");
       return signalPassFailure();
