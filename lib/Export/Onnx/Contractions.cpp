@@ -3,15 +3,11 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <numeric>
-
 using namespace mlir;
 using namespace mlc::graph;
 
 namespace mlc::onnxexport {
 namespace {
-
-bool isByte(Type element) { return isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8; }
 
 void exportMatMul(NodeExporter &e, MatMulOp op) {
   Type element = e.element(op.getLhs());
@@ -34,17 +30,6 @@ bool isAnyNegative(ArrayRef<int64_t> pads) {
   return llvm::any_of(pads, [](int64_t amount) { return amount < 0; });
 }
 
-/// The permutation that brings the channels from the end to axis 1, or with `back` there again.
-SmallVector<int64_t> channelsFirst(int64_t rank, bool back) {
-  SmallVector<int64_t> permutation(rank);
-  std::iota(permutation.begin(), permutation.end(), 0);
-  if (back)
-    std::rotate(permutation.begin() + 1, permutation.begin() + 2, permutation.end());
-  else
-    std::rotate(permutation.begin() + 1, permutation.end() - 1, permutation.end());
-  return permutation;
-}
-
 void exportConv(NodeExporter &e, ConvOp op) {
   Type element = e.element(op.getInput());
   int64_t rank = e.rank(op.getInput());
@@ -55,7 +40,7 @@ void exportConv(NodeExporter &e, ConvOp op) {
   Type compute = isQuantized ? element : isa<IntegerType>(element) ? e.f64() : computeTypeOf(element);
   Name input = e.in(op.getInput(), compute);
   if (op.getChannelsLast())
-    input = e.transpose(input, channelsFirst(rank, /*back=*/false));
+    input = e.moveChannels(input, rank, /*toEnd=*/false);
   SmallVector<int64_t> pads(op.getPads());
   if (isAnyNegative(pads)) { // which Conv does not take
     ArrayRef<int64_t> all(pads);
@@ -80,7 +65,7 @@ void exportConv(NodeExporter &e, ConvOp op) {
     result = e.emit("Conv", {input, e.in(op.getFilter(), compute)}, attributes);
   }
   if (op.getChannelsLast())
-    result = e.transpose(result, channelsFirst(rank, /*back=*/true));
+    result = e.moveChannels(result, rank, /*toEnd=*/true);
   e.finish(op.getResult(), result, compute);
 }
 

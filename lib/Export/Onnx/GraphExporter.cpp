@@ -20,18 +20,7 @@ namespace {
 
 constexpr int64_t kOpset = 21, kIrVersion = 10;
 
-/// The name of a location, or of one that it was fused from; empty where there is none.
-StringRef nameOfLocation(Location loc) {
-  if (auto name = dyn_cast<NameLoc>(loc))
-    return name.getName();
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location part : fused.getLocations())
-      if (StringRef name = nameOfLocation(part); !name.empty())
-        return name;
-  return "";
-}
-
-/// `sizes`: a number, a name or nothing an axis.
+/// `symbols`: a number, a name or nothing for each axis that the type leaves open.
 void describe(onnx::ValueInfoProto &info, const std::string &name, RankedTensorType type,
               ArrayRef<std::string> symbols) {
   info.set_name(name);
@@ -68,6 +57,16 @@ void rename(onnx::GraphProto &graph, const std::map<std::string, std::string> &r
 }
 
 } // namespace
+
+StringRef nameOfLocation(Location loc) {
+  if (auto name = dyn_cast<NameLoc>(loc))
+    return name.getName();
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations())
+      if (StringRef name = nameOfLocation(part); !name.empty())
+        return name;
+  return "";
+}
 
 onnx::TensorProto::DataType dataTypeOf(Type element) {
   using T = onnx::TensorProto;

@@ -18,6 +18,9 @@ using mlir::Value;
 /// The ONNX data type of an element type; an index is an INT64.
 onnx::TensorProto::DataType dataTypeOf(Type element);
 
+/// The name of a location, or of one that it was fused from; empty where there is none.
+llvm::StringRef nameOfLocation(mlir::Location loc);
+
 /// The sizes of the function's results: a number, the name of a symbolic size of its arguments, or an empty string.
 std::vector<std::vector<std::string>> findResultSymbols(mlir::func::FuncOp function);
 

@@ -3,6 +3,8 @@
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
+#include <algorithm>
+
 using namespace mlir;
 
 namespace mlc::onnxexport {
@@ -11,15 +13,8 @@ namespace {
 
 /// The name of a node after that of its op.
 std::string baseName(Operation *op) {
-  std::string name;
-  op->getLoc()->walk([&](Location loc) {
-    if (auto named = dyn_cast<NameLoc>(loc); named && !named.getName().empty()) {
-      name = named.getName().str();
-      return WalkResult::interrupt();
-    }
-    return WalkResult::advance();
-  });
-  return name.empty() ? op->getName().stripDialect().str() : name;
+  StringRef name = nameOfLocation(op->getLoc());
+  return name.empty() ? op->getName().stripDialect().str() : name.str();
 }
 
 onnx::TensorProto tensorOf(Type element, ArrayRef<int64_t> shape, std::string bytes) {
@@ -32,6 +27,8 @@ onnx::TensorProto tensorOf(Type element, ArrayRef<int64_t> shape, std::string by
 }
 
 } // namespace
+
+bool isByte(Type element) { return isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8; }
 
 Type computeTypeOf(Type element) {
   if (element.isBF16())
@@ -97,6 +94,12 @@ Name NodeExporter::cast(Name value, Type from, Type to) {
 
 Name NodeExporter::transpose(Name value, ArrayRef<int64_t> permutation) {
   return emit("Transpose", value, {{"perm", permutation}});
+}
+
+Name NodeExporter::moveChannels(Name value, int64_t rank, bool toEnd) {
+  SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq(rank));
+  std::rotate(permutation.begin() + 1, toEnd ? permutation.begin() + 2 : permutation.end() - 1, permutation.end());
+  return transpose(value, permutation);
 }
 
 Name NodeExporter::select(Name condition, Name x, Name y, Type element) {

@@ -75,6 +75,8 @@ public:
   }
   Name cast(Name value, Type from, Type to);
   Name transpose(Name value, llvm::ArrayRef<int64_t> permutation);
+  /// Moves the channels from the end to axis 1, or from there to the end.
+  Name moveChannels(Name value, int64_t rank, bool toEnd);
   Name reshape(Name value, llvm::ArrayRef<int64_t> sizes) { return emit("Reshape", {value, ints(sizes)}); }
   /// `condition ? x : y` for any element type; the condition is boolean, and all broadcast.
   Name select(Name condition, Name x, Name y, Type element);
@@ -97,6 +99,9 @@ public:
   /// Says why the op cannot be exported.
   void fail(const llvm::Twine &reason);
 };
+
+/// Whether an element is an 8-bit integer.
+bool isByte(Type element);
 
 /// The type that ONNX operators and their engines compute `element` in: bf16 in f32, and integers of less than 32 bits
 /// in i32, from which what wraps is cast back.

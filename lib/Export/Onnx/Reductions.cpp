@@ -3,8 +3,6 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <numeric>
-
 using namespace mlir;
 using namespace mlc::graph;
 

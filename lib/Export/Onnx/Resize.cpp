@@ -65,10 +65,7 @@ bool exportResize(NodeExporter &e) {
   auto op = dyn_cast<ResizeOp>(e.op);
   if (!op)
     return false;
-  Type element = e.element(op.getInput()), compute = computeTypeOf(element);
-  bool isBytes = isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8;
-  if (isBytes)
-    compute = element;
+  Type element = e.element(op.getInput()), compute = isByte(element) ? element : computeTypeOf(element);
   SmallVector<Name> inputs{e.in(op.getInput(), compute), ""};
   if (op.getCoordinates() == CoordinateMode::tf_crop_and_resize)
     inputs[1] = e.in(op.getRoi(), e.f32());

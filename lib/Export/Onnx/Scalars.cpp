@@ -80,7 +80,7 @@ Name divideRounding(NodeExporter &e, Value lhs, Value rhs, bool up) {
   return up ? e.emit("Neg", quotient) : quotient;
 }
 
-/// The type that two integers are compared in; what is unsigned and below 64 bits fits i64.
+/// An operator, and what is done before and after it.
 struct Comparison final {
   StringRef operation;
   bool isUnsigned = false, isNegated = false;

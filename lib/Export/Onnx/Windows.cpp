@@ -53,7 +53,7 @@ void exportPool(NodeExporter &e, PoolOp op) {
   Type element = e.element(op.getInput());
   bool isMax = op.getKind() == PoolKind::max;
   // MaxPool takes bytes as they are.
-  bool keeps = isMax && isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8;
+  bool keeps = isMax && isByte(element);
   Type compute = keeps ? element : computeTypeOf(element);
   if (isa<IntegerType>(compute) && !keeps)
     return e.fail("ONNX pools floats, and finds the maximum of 8-bit integers alone");
@@ -62,13 +62,8 @@ void exportPool(NodeExporter &e, PoolOp op) {
     return e.fail("ONNX has no sum of windows that reach over the padding, as ceil_mode lets them");
   Name input = e.in(op.getInput(), compute);
   int64_t rank = e.rank(op.getInput());
-  SmallVector<int64_t> first(rank), back(rank);
-  std::iota(first.begin(), first.end(), 0);
-  std::iota(back.begin(), back.end(), 0);
-  std::rotate(first.begin() + 1, first.end() - 1, first.end());
-  std::rotate(back.begin() + 1, back.begin() + 2, back.end());
   if (op.getChannelsLast())
-    input = e.transpose(input, first);
+    input = e.moveChannels(input, rank, /*toEnd=*/false);
   Name result;
   if (op.getKind() == PoolKind::sum) {
     result = sumOfWindows(e, window, input, compute);
@@ -79,15 +74,14 @@ void exportPool(NodeExporter &e, PoolOp op) {
     result = e.emit(isMax ? "MaxPool" : "AveragePool", input, attributes);
   }
   if (op.getChannelsLast())
-    result = e.transpose(result, back);
+    result = e.moveChannels(result, rank, /*toEnd=*/true);
   e.finish(op.getResult(), result, compute);
 }
 
 void exportMaxPoolWithIndices(NodeExporter &e, MaxPoolWithIndicesOp op) {
   Type element = e.element(op.getInput());
-  bool isBytes = isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 8;
-  Type compute = isBytes ? element : computeTypeOf(element);
-  if (isa<IntegerType>(compute) && !isBytes)
+  Type compute = isByte(element) ? element : computeTypeOf(element);
+  if (isa<IntegerType>(compute) && !isByte(element))
     return e.fail("ONNX finds the maximum in windows of floats and 8-bit integers alone");
   NodeAttributes attributes = Window(op, e.type(op.getInput()), e.type(op.getResult()), 2).attributes();
   attributes.push_back({"storage_order", int64_t(op.getColumnMajor())});
