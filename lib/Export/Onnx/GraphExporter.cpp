@@ -147,7 +147,7 @@ void GraphExporter::exportOp(Operation *op) {
                                      exportQuantization, exportIndexing, exportReduction, exportWindow, exportResize})
     if (family(e))
       return;
-  e.fail("ONNX has no operator for it");
+  e.fail(isa<graph::ScanOp>(op) ? "recurrence is not written as Scan yet" : "ONNX has no operator for it");
 }
 
 void GraphExporter::exportOps(Block &block) {
