@@ -89,6 +89,32 @@ bool isMlirOptCommandLine(int argc, char **argv) {
   return (mlirIn || !hasInput) && !artifact && !ours;
 }
 
+/// "--early-stopping" for the key `early_stopping`.
+static std::string optionOf(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return "--" + key;
+}
+
+/// What comes out, by --emit, the ending of the output, or of --train.
+static EmitKind chooseEmit(const std::string &emit, const CompileOptions &options) {
+  if (!emit.empty())
+    return kEmitKinds.at(emit);
+  return kindOf(options.output).value_or(options.training ? EmitKind::executable : EmitKind::library);
+}
+
+/// Throws for options that do not go together.
+static void checkTraining(const CompileOptions &options) {
+  bool isExecutable = options.emit == EmitKind::executable;
+  if (!options.training && (!options.trainingConfig.empty() || options.reinitialize || !options.frozen.empty()))
+    throw CLI::ValidationError("--train", "is needed by the options of training, or --emit=exe");
+  if (options.training && !isExecutable && options.emit != EmitKind::mlir && options.compileTo.empty())
+    throw CLI::ValidationError("--train", "makes an executable (--emit=exe), nothing else");
+  if (isExecutable && options.cpu == "multi")
+    throw CLI::ValidationError("--mcpu", "expected one processor for a training executable, but got multi");
+  if (isExecutable && options.externalWeights)
+    throw CLI::ValidationError("--weights", "expected embed for a training executable, but got external");
+}
+
 int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   CLI::App app("mlc-opt compiles a model to a native library.\n"
                "With MLIR in and no artifact asked for, it is an ordinary mlir-opt (mlc-opt FILE.mlir --help).");
@@ -119,19 +145,18 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
   app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();
   app.add_flag("--train", options.training, "make a training program of the model (implied by --emit=exe)");
-  for (auto [key, what] : {std::pair("loss", "loss of an ONNX model: KIND[,KEY=VALUE…], as mse or huber,delta=2"),
-                           std::pair("optimizer", "optimizer: KIND[,KEY=VALUE…], as adam or sgd,momentum=0.9"),
-                           std::pair("lr", "learning rate of the optimizer"),
-                           std::pair("schedule", "learning rate schedule: KIND[,KEY=VALUE…]"),
-                           std::pair("metric", "metric to report: KIND[,KEY=VALUE…]; may be repeated"),
-                           std::pair("clip", "clip gradients: value, norm or global_norm, with limit=NUMBER"),
-                           std::pair("ema", "moving average of the weights: decay=NUMBER"),
-                           std::pair("batch", "samples of a step where the program is not told another number"),
-                           std::pair("epochs", "passes over the data, likewise")})
-    app.add_option("--" + std::string(key), options.trainingConfig[key], what)
-        ->expected(1)
-        ->take_all()
-        ->group("Training");
+  for (auto [key, what] :
+       {std::pair("loss", "loss, as in a train block: mse, 'huber(delta=2)'"),
+        std::pair("optimizer", "optimizer: adam, 'sgd(momentum=0.9)'"),
+        std::pair("lr", "learning rate of the optimizer"),
+        std::pair("schedule", "learning rate schedule: 'exponential(decay_steps=100, decay_rate=0.9)'"),
+        std::pair("metrics", "metrics to report: '[accuracy, top_k(k=5)]'"),
+        std::pair("clip", "clip gradients: 'global_norm(limit=1)'"),
+        std::pair("ema", "moving average of the weights: 'ema(decay=0.99)'"),
+        std::pair("early_stopping", "when to end early: 'early_stopping(patience=3)'"),
+        std::pair("batch", "samples of a step where the program is not told another number"),
+        std::pair("epochs", "passes over the data, likewise")})
+    app.add_option(optionOf(key), options.trainingConfig[key], what)->group("Training");
   app.add_flag("--reinit", options.reinitialize, "train from new weights, not from the model's")->group("Training");
   app.add_option("--freeze", options.frozen, "do not train parameters of these names (* and ? match)")
       ->expected(1)
@@ -168,16 +193,16 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
       known |= phase.name == options.compileTo;
     if (!known)
       throw CLI::ValidationError("--compile-to", "unknown phase '" + options.compileTo + "'");
+    std::erase_if(options.trainingConfig, [](const auto &entry) { return entry.second.empty(); });
+    options.externalWeights = weights == "external";
+    options.emit = chooseEmit(emit, options);
+    options.training |= options.emit == EmitKind::executable;
+    checkTraining(options);
   } catch (const CLI::ParseError &error) {
     int code = app.exit(error, std::cout, std::cerr);
     return code == 0 ? exitDone : exitUsage;
   }
   options.optLevel = static_cast<unsigned>(std::stoi(level));
-  options.externalWeights = weights == "external";
-  std::optional<EmitKind> fromName = kindOf(options.output);
-  std::erase_if(options.trainingConfig, [](const auto &entry) { return entry.second.empty(); });
-  options.emit = !emit.empty() ? kEmitKinds.at(emit) : fromName.value_or(EmitKind::library);
-  options.training |= options.emit == EmitKind::executable;
   return -1;
 }
 

@@ -727,8 +727,8 @@ ExitCode Compilation::run() {
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
       if (phase.name == "buffer" && !options.training) // which binds the weights, and forgets how they are computed
         placeWeights(variant);
-      if (!runPhase(phase, variant))
-        return exitBug;
+      if (!runPhase(phase, variant)) // what cannot be differentiated is the model's
+        return phase.name == "train" ? exitBadInput : exitBug;
       if (!dump(phase.name.str() + (isShared ? "" : variant.suffix), *variant.module))
         return exitBadInput;
       if (phase.name == "buffer") {

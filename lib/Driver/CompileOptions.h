@@ -37,9 +37,9 @@ struct CompileOptions {
   std::map<std::string, int64_t> dims;
   /// The model becomes a training program.
   bool training = false;
-  /// How a model that does not say it itself is trained: keys of `train.program` and their values, as
-  /// "adam,beta1=0.95".
-  std::map<std::string, std::vector<std::string>> trainingConfig;
+  /// How the model is trained, beyond what it says itself: keys of a `train` block and their values, as
+  /// "adam(beta1=0.95)"; and `lr`.
+  std::map<std::string, std::string> trainingConfig;
   /// Parameters start anew instead of from the model's weights.
   bool reinitialize = false;
   /// Parameters whose names match one of these patterns (* and ?) are not trained.

@@ -2,6 +2,8 @@
 #include "lib/Driver/TrainingConfig.h"
 
 #include "dialects/Train/TrainDialect.h"
+#include "lib/Driver/Report.h"
+#include "lib/Import/Dsl/ImportDsl.h"
 #include "passes/Train/Losses.h"
 
 #include "mlir/IR/Builders.h"
@@ -40,33 +42,6 @@ ordered_json convert(Attribute attribute) {
   return nullptr;
 }
 
-Attribute parseValue(Builder &b, StringRef text) {
-  int64_t integer;
-  double number;
-  if (text == "true" || text == "false")
-    return b.getBoolAttr(text == "true");
-  if (!text.getAsInteger(10, integer))
-    return b.getI64IntegerAttr(integer);
-  if (!text.getAsDouble(number))
-    return b.getF64FloatAttr(number);
-  return b.getStringAttr(text);
-}
-
-/// "adam,beta1=0.95" as {kind = "adam", beta1 = 0.95}; a key without a value is true.
-DictionaryAttr parseKind(Builder &b, StringRef text) {
-  NamedAttrList entries;
-  SmallVector<StringRef> parts;
-  text.split(parts, ',');
-  for (auto [i, part] : llvm::enumerate(parts)) {
-    auto [key, value] = part.split('=');
-    if (i == 0 && !part.contains('='))
-      entries.set("kind", b.getStringAttr(key));
-    else
-      entries.set(key, value.empty() ? b.getBoolAttr(true) : parseValue(b, value));
-  }
-  return entries.getDictionary(b.getContext());
-}
-
 /// Glorot's uniform distribution for matrices and filters; vectors keep their bytes, which are biases and scales.
 DictionaryAttr initializerFor(Builder &b, RankedTensorType type) {
   if (type.getRank() < 2)
@@ -91,43 +66,37 @@ llvm::Error configureTraining(ModuleOp module, func::FuncOp model, const Compile
   NamedAttrList config;
   if (program)
     config = NamedAttrList(program.getConfig());
-  NamedAttrList optimizer;
-  if (auto given = dyn_cast_if_present<DictionaryAttr>(config.get("optimizer")))
-    optimizer = NamedAttrList(given);
-  for (const auto &[key, values] : options.trainingConfig) {
-    StringRef last = values.back();
-    if (key == "optimizer") {
-      std::optional<NamedAttribute> rate = optimizer.getNamed("learning_rate");
-      optimizer = NamedAttrList(parseKind(b, last));
-      if (rate && !optimizer.get("learning_rate"))
-        optimizer.push_back(*rate);
-    } else if (key == "lr") {
-      continue; // below, whatever optimizer it is
-    } else if (key == "metric") {
-      SmallVector<Attribute> metrics;
-      for (const std::string &value : values)
-        metrics.push_back(parseKind(b, value));
-      config.set("metrics", b.getArrayAttr(metrics));
-    } else if (key == "batch" || key == "epochs") {
-      config.set(key, parseValue(b, last));
-    } else {
-      config.set(key, parseKind(b, last));
-    }
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const auto &[key, text] : options.trainingConfig)
+    if (key != "lr")
+      settings.emplace_back(key, text);
+  std::vector<ImportProblem> problems;
+  DictionaryAttr given = importTrainSettings(*module.getContext(), settings, problems);
+  if (!given) {
+    std::string text;
+    for (const ImportProblem &problem : problems)
+      text += (text.empty() ? "" : "\n") + formatProblem("the command line", problem);
+    return llvm::createStringError(text);
   }
-  if (auto rate = options.trainingConfig.find("lr"); rate != options.trainingConfig.end()) {
-    double number;
-    if (StringRef(rate->second.back()).getAsDouble(number) || !(number > 0))
-      return llvm::createStringError("expected a positive number in --lr, but got '" + rate->second.back() + "'");
-    optimizer.set("learning_rate", b.getF64FloatAttr(number));
-  }
-  if (optimizer.empty() || !config.get("loss"))
+  for (NamedAttribute setting : given)
+    config.set(setting.getName(), setting.getValue());
+  if (!config.get("optimizer") || !config.get("loss"))
     return llvm::createStringError(
         "how the model is trained is not said; write a train block, or give --loss and --optimizer");
+  NamedAttrList optimizer(cast<DictionaryAttr>(config.get("optimizer")));
+  if (auto rate = options.trainingConfig.find("lr"); rate != options.trainingConfig.end()) {
+    double number;
+    if (StringRef(rate->second).getAsDouble(number) || !(number > 0))
+      return llvm::createStringError("expected a positive number in --lr, but got '" + rate->second + "'");
+    optimizer.set("learning_rate", b.getF64FloatAttr(number));
+  }
   config.set("optimizer", optimizer.getDictionary(module.getContext()));
   config.set("model", b.getStringAttr(model.getName()));
-  if (!config.get("label") && model.getNumResults())
-    config.set("label", describeLabel("label", Config(cast<DictionaryAttr>(config.get("loss"))).text("kind"),
-                                      cast<RankedTensorType>(model.getResultTypes()[0])));
+  if (model.getNumResults() && (given.get("loss") || !config.get("label")))
+    config.set("label",
+               describeLabel(Config(config.getDictionary(module.getContext())).get("label").text("name", "label"),
+                             Config(cast<DictionaryAttr>(config.get("loss"))).text("kind"),
+                             cast<RankedTensorType>(model.getResultTypes()[0])));
   if (program) {
     program.setConfigAttr(config.getDictionary(module.getContext()));
   } else {

@@ -111,10 +111,6 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
       return signalPassFailure();
     }
     slots = std::move(*known);
-    if (StringRef precision = config.text("precision", "f32"); precision != "f32") {
-      program.emitError("unsupported precision '") << precision << "'; f32 is";
-      return signalPassFailure();
-    }
     if (model.getNumResults() == 0 || !isa<FloatType>(getElementTypeOrSelf(model.getResultTypes()[0]))) {
       program.emitError("requires a model whose first output is of floats, which the loss is computed of");
       return signalPassFailure();
@@ -185,7 +181,7 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
       if (weight.role == train::Role::parameter)
         for (const OptimizerSlot &slot : slots)
           weight.slots.push_back(declare(slot.name + "/" + weight.name.getValue(), weight.type, train::Role::optimizer,
-                                         slot.initial != 0 ? filled(slot.initial) : filled(0)));
+                                         filled(slot.initial)));
     if (config.get("ema"))
       for (Weight &weight : weights)
         if (weight.role == train::Role::parameter)
@@ -313,8 +309,7 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
         entry.write(slot, state);
       if (weight.average) {
         double decay = config.get("ema").number("decay", 0.99);
-        Value average = g.mul(entry.read(weight.average, weight.type), g.scalarLike(parameter, decay));
-        entry.write(weight.average, g.add(average, g.mul(parameter, g.scalarLike(parameter, 1 - decay))));
+        entry.write(weight.average, moved(g, decay, entry.read(weight.average, weight.type), parameter));
       }
     }
   }
@@ -324,59 +319,63 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
     return g.add(g.mul(old, g.scalarLike(old, momentum)), g.mul(batch, g.scalarLike(old, 1 - momentum)));
   }
 
-  bool buildStep(OpBuilder &module) {
-    Entry entry(module, model.getLoc(), "step");
+  /// A function that trains on one batch. `learn` does something with the loss, `remember` with the statistics that
+  /// batch normalizations saw; both get the scalar argument `factor`. Fails for a loss that is not known.
+  bool buildBatch(OpBuilder &module, StringRef name, StringRef factorName,
+                  function_ref<void(Entry &, Value loss, Value factor, Value iteration)> learn,
+                  function_ref<void(Entry &, OpBuilder &, const BatchStatistic &, Value factor)> remember) {
+    Entry entry(module, model.getLoc(), name);
     SmallVector<Value> outputs = inlineModel(entry, /*ofAverages=*/false);
-    Value label = addLabel(entry, outputs[0]);
-    Value learningRate = entry.addScalar(entry.b.getF32Type(), "learning_rate");
+    Value label = addLabel(entry, outputs[0]), factor = entry.addScalar(entry.b.getF32Type(), factorName);
     Value iteration = entry.addScalar(entry.b.getI64Type(), "iteration"),
           seed = entry.addScalar(entry.b.getI64Type(), "seed");
     Value loss = addLoss(entry, outputs[0], label);
     if (!loss)
       return false;
-    SmallVector<Value> gradients = gradientsOf(entry, loss);
-    update(entry, gradients, {learningRate, iteration});
+    learn(entry, loss, factor, iteration);
     addResults(entry, loss, outputs);
     entry.finish();
     SmallVector<BatchStatistic> statistics = expandTrainingLayers(entry.function, seedOfStep(entry, seed, iteration));
     OpBuilder last(entry.function.front().getTerminator());
-    graph::GraphBuilder g(last, entry.loc, entry.shapes);
-    for (const BatchStatistic &statistic : statistics) {
-      Value old = entry.read(statistic.state, statistic.batch.getType());
-      train::WriteOp::create(last, entry.loc, statistic.state, moved(g, statistic.momentum, old, statistic.batch));
-      momenta[statistic.state.getAttr()] = statistic.momentum;
-    }
+    for (const BatchStatistic &statistic : statistics)
+      remember(entry, last, statistic, factor);
     return true;
   }
 
+  bool buildStep(OpBuilder &module) {
+    return buildBatch(
+        module, "step", "learning_rate",
+        [&](Entry &entry, Value loss, Value learningRate, Value iteration) {
+          SmallVector<Value> gradients = gradientsOf(entry, loss);
+          update(entry, gradients, {learningRate, iteration});
+        },
+        [&](Entry &entry, OpBuilder &b, const BatchStatistic &statistic, Value) {
+          graph::GraphBuilder g(b, entry.loc, entry.shapes);
+          Value old = entry.read(statistic.state, statistic.batch.getType());
+          train::WriteOp::create(b, entry.loc, statistic.state, moved(g, statistic.momentum, old, statistic.batch));
+          momenta[statistic.state.getAttr()] = statistic.momentum;
+        });
+  }
+
+  /// Sums of gradients, and of statistics alike, each weighted by the share of its slice in the batch.
   bool buildGradients(OpBuilder &module) {
-    Entry entry(module, model.getLoc(), "gradients");
-    SmallVector<Value> outputs = inlineModel(entry, /*ofAverages=*/false);
-    Value label = addLabel(entry, outputs[0]);
-    Value share = entry.addScalar(entry.b.getF32Type(), "weight");
-    Value iteration = entry.addScalar(entry.b.getI64Type(), "iteration"),
-          seed = entry.addScalar(entry.b.getI64Type(), "seed");
-    Value loss = addLoss(entry, outputs[0], label);
-    if (!loss)
-      return false;
-    graph::GraphBuilder g(entry.b, entry.loc, entry.shapes);
-    SmallVector<Value> gradients = gradientsOf(entry, g.mul(loss, share));
-    unsigned next = 0;
-    for (const Weight &weight : weights)
-      if (weight.role == train::Role::parameter)
-        entry.write(weight.gradient, g.add(entry.read(weight.gradient, weight.type), gradients[next++]));
-    addResults(entry, loss, outputs);
-    entry.finish();
-    SmallVector<BatchStatistic> statistics = expandTrainingLayers(entry.function, seedOfStep(entry, seed, iteration));
-    OpBuilder last(entry.function.front().getTerminator());
-    graph::GraphBuilder after(last, entry.loc, entry.shapes);
-    for (const BatchStatistic &statistic : statistics) {
-      auto sum = llvm::find_if(weights, [&](const Weight &weight) { return weight.name == statistic.state; })->gradient;
-      Value old = entry.read(sum, statistic.batch.getType());
-      Value batch = after.mul(statistic.batch, after.cast(share, after.element(old)));
-      train::WriteOp::create(last, entry.loc, sum, after.add(old, batch));
-    }
-    return true;
+    return buildBatch(
+        module, "gradients", "weight",
+        [&](Entry &entry, Value loss, Value share, Value) {
+          graph::GraphBuilder g(entry.b, entry.loc, entry.shapes);
+          SmallVector<Value> gradients = gradientsOf(entry, g.mul(loss, share));
+          unsigned next = 0;
+          for (const Weight &weight : weights)
+            if (weight.role == train::Role::parameter)
+              entry.write(weight.gradient, g.add(entry.read(weight.gradient, weight.type), gradients[next++]));
+        },
+        [&](Entry &entry, OpBuilder &b, const BatchStatistic &statistic, Value share) {
+          graph::GraphBuilder g(b, entry.loc, entry.shapes);
+          auto *weight = llvm::find_if(weights, [&](const Weight &one) { return one.name == statistic.state; });
+          Value old = entry.read(weight->gradient, weight->type);
+          Value batch = g.mul(statistic.batch, g.cast(share, g.element(old)));
+          train::WriteOp::create(b, entry.loc, weight->gradient, g.add(old, batch));
+        });
   }
 
   void buildApply(OpBuilder &module) {

@@ -44,6 +44,11 @@ FailureOr<SmallVector<OptimizerSlot>> getOptimizerSlots(Config optimizer) {
 
 namespace {
 
+Value sumOfSquares(graph::GraphBuilder &g, Value x) {
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, g.rank(x)));
+  return g.reduce(graph::ReduceKind::sum, g.mul(x, x), axes, /*keepDims=*/false);
+}
+
 struct UpdateBuilder final {
   graph::GraphBuilder &g;
   Config optimizer;
@@ -126,10 +131,7 @@ struct UpdateBuilder final {
     return g.sub(parameter, scaled(direction));
   }
 
-  Value norm(Value x) {
-    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, g.rank(x)));
-    return g.sqrt(g.reduce(graph::ReduceKind::sum, square(x), axes, /*keepDims=*/false));
-  }
+  Value norm(Value x) { return g.sqrt(sumOfSquares(g, x)); }
 
   Value lamb() {
     double beta1 = option("beta1", 0.9), beta2 = option("beta2", 0.999);
@@ -162,11 +164,6 @@ struct UpdateBuilder final {
     return (this->*builder)();
   }
 };
-
-Value sumOfSquares(graph::GraphBuilder &g, Value x) {
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, g.rank(x)));
-  return g.reduce(graph::ReduceKind::sum, g.mul(x, x), axes, /*keepDims=*/false);
-}
 
 /// min(1, limit / norm)
 Value clippingFactor(graph::GraphBuilder &g, Value squares, double limit) {

@@ -338,3 +338,25 @@ OwningOpRef<ModuleOp> mlc::importDsl(MLIRContext &context, StringRef path, const
   }
   return module;
 }
+
+DictionaryAttr mlc::importTrainSettings(MLIRContext &context, ArrayRef<std::pair<std::string, std::string>> settings,
+                                        std::vector<ImportProblem> &problems) {
+  using namespace mlc::dsl;
+  context.loadDialect<graph::GraphDialect, func::FuncDialect>();
+  std::string text = "train it {\n";
+  for (const auto &[key, value] : settings)
+    text += key + " = " + value + "\n";
+  Source source("the command line", text + "}\n");
+  Diagnostics diagnostics(source, problems);
+  File file = parse(source, diagnostics);
+  if (!problems.empty())
+    return nullptr;
+  if (file.trains.size() != 1 || file.trains[0].settings.size() != settings.size()) {
+    diagnostics.error({0, 0}, "expected one value for each setting");
+    return nullptr;
+  }
+  OwningOpRef<ModuleOp> module(ModuleOp::create(UnknownLoc::get(&context)));
+  Elaborator elaborator(file, diagnostics, *module);
+  elaborator.scopes.emplace_back();
+  return importSettings(file.trains[0], elaborator);
+}

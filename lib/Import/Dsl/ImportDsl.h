@@ -19,6 +19,12 @@ namespace mlc {
 mlir::OwningOpRef<mlir::ModuleOp> importDsl(mlir::MLIRContext &context, llvm::StringRef path,
                                             const ImportOptions &options, std::vector<ImportProblem> &problems);
 
+/// Settings of training that stand on a command line: pairs of a key of a `train` block and its value, in the syntax of
+/// the language. Null and at least one problem where they are wrong.
+mlir::DictionaryAttr importTrainSettings(mlir::MLIRContext &context,
+                                         llvm::ArrayRef<std::pair<std::string, std::string>> settings,
+                                         std::vector<ImportProblem> &problems);
+
 /// What the language comes with, for the reference and for editors: keywords, functions, groups.
 std::string describeLanguage();
 

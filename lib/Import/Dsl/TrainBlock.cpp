@@ -146,21 +146,20 @@ void makePreprocess(const List &steps, const Expr &expr, const Model &model, fun
   func::ReturnOp::create(b, entry.getLoc(), results);
 }
 
-/// Without the kind, which is that of the key.
-DictionaryAttr withoutKind(DictionaryAttr settings) {
-  NamedAttrList list(settings);
-  list.erase("kind");
-  return list.getDictionary(settings.getContext());
+/// The value of a key as the program has it.
+Attribute toSetting(const Datum &value, const Parameter &parameter, Builder &b) {
+  Attribute attribute = toAttribute(value, parameter, b);
+  if (!attribute || (parameter.name.text != "ema" && parameter.name.text != "early_stopping"))
+    return attribute;
+  NamedAttrList settings(cast<DictionaryAttr>(attribute));
+  settings.erase("kind"); // which is that of the key
+  return settings.getDictionary(b.getContext());
 }
 
-} // namespace
-
-void importTrain(const Train &train, const Model &model, func::FuncOp entry, Elaborator &elaborator) {
+/// The settings of a block, evaluated; what is wrong with one is reported.
+std::map<std::string, std::pair<Datum, const Expr *>> evaluateSettings(const Train &train, Elaborator &elaborator) {
   const Member &keys = *Builtins::get().find("train", "settings");
-  Diagnostics &diagnostics = elaborator.diagnostics;
-  OpBuilder &b = elaborator.b;
-  std::map<std::string, Datum> values;
-  std::map<std::string, const Expr *> expressions;
+  std::map<std::string, std::pair<Datum, const Expr *>> values;
   for (const Setting &setting : train.settings) {
     try {
       auto parameter =
@@ -172,17 +171,28 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
         elaborator.fail(setting.key.range, "unknown key '" + setting.key.text + "' of a train block",
                         suggestName(setting.key.text, names));
       }
-      if (!expressions.emplace(setting.key.text, setting.value.get()).second)
+      auto [place, isNew] = values.try_emplace(setting.key.text, Datum(None{}), setting.value.get());
+      if (!isNew)
         elaborator.fail(setting.key.range, "the key '" + setting.key.text + "' is given twice");
       Datum value = elaborator.evaluateAs(*setting.value, parameter->kinds);
-      values[setting.key.text] = elaborator.coerce(std::move(value), *parameter, setting.value->range, "train");
+      place->second.first = elaborator.coerce(std::move(value), *parameter, setting.value->range, "train");
     } catch (const Error &error) {
-      diagnostics.error(error, {});
+      elaborator.diagnostics.error(error, {});
     } catch (const AlreadyReported &) {
     }
   }
+  return values;
+}
+
+} // namespace
+
+void importTrain(const Train &train, const Model &model, func::FuncOp entry, Elaborator &elaborator) {
+  const Member &keys = *Builtins::get().find("train", "settings");
+  Diagnostics &diagnostics = elaborator.diagnostics;
+  OpBuilder &b = elaborator.b;
+  auto values = evaluateSettings(train, elaborator);
   for (StringRef key : {"loss", "optimizer"})
-    if (!expressions.count(key.str()))
+    if (!values.count(key.str()))
       diagnostics.error(train.model.range, "the train block of '" + train.model.text + "' needs the key '" + key + "'");
   if (diagnostics.count() || entry.getNumResults() == 0)
     return;
@@ -191,23 +201,20 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
     for (const Parameter &parameter : keys.parameters) {
       const std::string &key = parameter.name.text;
       auto it = values.find(key);
-      Datum value = it != values.end() ? it->second
+      Datum value = it != values.end() ? it->second.first
                     : parameter.otherwise
                         ? elaborator.coerce(elaborator.evaluateAs(*parameter.otherwise, parameter.kinds), parameter,
                                             train.model.range, "train")
                         : Datum(None{});
       if (key == "preprocess") {
         if (!value.list()->empty())
-          makePreprocess(*value.list(), *expressions.at(key), model, entry, elaborator);
+          makePreprocess(*value.list(), *it->second.second, model, entry, elaborator);
         continue;
       }
-      Attribute attribute = toAttribute(value, parameter, b);
-      if (auto prediction =
-              entry.getNumResults() ? dyn_cast<RankedTensorType>(entry.getResultTypes()[0]) : RankedTensorType();
-          prediction && key == "label")
-        attribute = describeLabel(*value.text(), kindOf(values.at("loss").get<Choice>()->settings), prediction);
-      if ((key == "ema" || key == "early_stopping") && attribute)
-        attribute = withoutKind(cast<DictionaryAttr>(attribute));
+      Attribute attribute = toSetting(value, parameter, b);
+      if (key == "label")
+        if (auto prediction = dyn_cast<RankedTensorType>(entry.getResultTypes()[0]))
+          attribute = describeLabel(*value.text(), kindOf(values.at("loss").first.get<Choice>()->settings), prediction);
       if (attribute)
         config.push_back(b.getNamedAttr(key, attribute));
     }
@@ -219,6 +226,19 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
     diagnostics.error(error, {});
   } catch (const AlreadyReported &) {
   }
+}
+
+DictionaryAttr importSettings(const Train &train, Elaborator &elaborator) {
+  const Member &keys = *Builtins::get().find("train", "settings");
+  auto values = evaluateSettings(train, elaborator);
+  if (elaborator.diagnostics.count())
+    return nullptr;
+  NamedAttrList config;
+  for (const Parameter &parameter : keys.parameters)
+    if (auto it = values.find(parameter.name.text); it != values.end())
+      if (Attribute attribute = toSetting(it->second.first, parameter, elaborator.b))
+        config.set(parameter.name.text, attribute);
+  return config.getDictionary(elaborator.b.getContext());
 }
 
 } // namespace mlc::dsl

@@ -95,11 +95,3 @@ train.program @f {loss = {kind = "mse"}, optimizer = {kind = "sgd"}}
 func.func @f(%x: tensor<2xi32>) -> tensor<2xi32> {
   return %x : tensor<2xi32>
 }
-
-// -----
-
-// expected-error @+1 {{unsupported precision 'bf16'; f32 is}}
-train.program @f {loss = {kind = "mse"}, optimizer = {kind = "sgd"}, precision = "bf16"}
-func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {
-  return %x : tensor<2xf32>
-}

@@ -13,7 +13,7 @@ void addTraining(Builtins &all) {
                 "settings(loss: loss, optimizer: optimizer, schedule: schedule|none = none, metrics: metrics = [], "
                 "batch: count = 32, epochs: count = 1, shuffle: bool = true, seed: natural = 0, "
                 "validation_split: rate = 0, accumulate: count = 1, clip: clip|none = none, ema: ema|none = none, "
-                "early_stopping: early_stopping|none = none, precision: f32|bf16 = f32, label: string = \"label\", "
+                "early_stopping: early_stopping|none = none, label: string = \"label\", "
                 "preprocess: steps = [])");
 
   for (const char *loss :
