@@ -28,6 +28,10 @@ void RtDialect::initialize() {
       >();
 }
 
+bool mlc::rt::isEntry(FunctionOpInterface function) {
+  return function.isPublic() && function.getNumArguments() == 1 && isa<FrameType>(function.getArgumentTypes()[0]);
+}
+
 namespace {
 
 LogicalResult verifySizes(Operation *op, Type type, ValueRange sizes) {

@@ -13,6 +13,7 @@
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialects/Rt/RtDialect.h.inc"
@@ -21,5 +22,12 @@
 #include "dialects/Rt/RtTypes.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/Rt/RtOps.h.inc"
+
+namespace mlc::rt {
+
+/// Whether a function is an entry: public, from a frame alone. Others with a body are kernels.
+bool isEntry(mlir::FunctionOpInterface function);
+
+} // namespace mlc::rt
 
 #endif

@@ -196,8 +196,7 @@ struct MarkNodes final : mlc::impl::BufferMarkNodesPassBase<MarkNodes> {
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isPrivate() && function.getNumArguments() == 1 &&
-          isa<mlc::rt::FrameType>(function.getArgument(0).getType()))
+      if (mlc::rt::isEntry(function))
         mark(function, symbols);
   }
 

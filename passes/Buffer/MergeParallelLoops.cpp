@@ -78,8 +78,7 @@ struct MergeParallelLoops final : mlc::impl::BufferMergeParallelLoopsPassBase<Me
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isPrivate() && function.getNumArguments() == 1 &&
-          isa<mlc::rt::FrameType>(function.getArgument(0).getType()))
+      if (mlc::rt::isEntry(function))
         function.walk<WalkOrder::PreOrder>([&](Block *block) {
           if (!isa<mlc::rt::ParallelOp>(block->getParentOp()))
             merge(*block, symbols);

@@ -34,8 +34,7 @@ struct ParallelizeKernels final : mlc::impl::BufferParallelizeKernelsPassBase<Pa
     SymbolTable symbols(module);
     llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (function.isPrivate() || function.getNumArguments() != 1 ||
-          !isa<mlc::rt::FrameType>(function.getArgument(0).getType()))
+      if (!mlc::rt::isEntry(function))
         continue;
       function.walk([&](func::CallOp call) {
         if (auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());

@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
@@ -245,7 +246,7 @@ class DigitsTest(ToolTest):
         cls.shared = tempfile.TemporaryDirectory(prefix="mlc-test-")
         cls.addClassCleanup(cls.shared.cleanup)
         files = [os.path.join(cls.shared.name, name) for name in ("train.npz", "test.npz")]
-        subprocess.run([os.path.join(ROOT, "build/venv/bin/python"), os.path.join(ROOT, "docs/examples/mnist/digits.py"), *files], check=True)
+        subprocess.run([sys.executable, os.path.join(ROOT, "docs/examples/mnist/digits.py"), *files], check=True)
         cls.train, cls.test = files
         cls.program = os.path.join(cls.shared.name, "train_mnist")
         subprocess.run([OPT, LANGUAGE, "--emit=exe", "-o", cls.program], check=True)
