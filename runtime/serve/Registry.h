@@ -1,0 +1,85 @@
+//===- Registry.h - the models that are served, and their versions ------------------------------------ -*- C++ -*-===//
+#ifndef MLC_RUNTIME_SERVE_REGISTRY_H
+#define MLC_RUNTIME_SERVE_REGISTRY_H
+
+#include "runtime/serve/Error.h"
+#include "runtime/serve/Version.h"
+#include "tensorflow_serving.pb.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlc::serve {
+
+/// Numbers of ModelVersionStatus.State.
+enum class State : int { start = 10, loading = 20, available = 30, unloading = 40, end = 50 };
+
+struct VersionStatus final {
+  int64_t number = 0;
+  State state = State::start;
+  Status status; ///< why it ended, or OK
+};
+
+/// Which version of which model; the latest one where neither number nor label is given.
+struct ModelSpec final {
+  std::string name;
+  std::optional<int64_t> version;
+  std::string label;
+};
+
+struct RegistryOptions final {
+  std::chrono::milliseconds poll{1000}; ///< of the models' folders; 0: once, below 0: never
+  int maxLoadRetries = 5;
+  std::chrono::microseconds loadRetryInterval{60'000'000};
+  int loadThreads = 0;               ///< 0: loads are done one by one on the registry's thread
+  bool labelsForUnavailable = false; ///< whether new labels may point at versions that are not available
+  LoadOptions load;
+};
+
+/// The served models. `find` is cheap and never waits for loads. Thread-safe.
+class Registry final {
+public:
+  Registry(const RegistryOptions &options, Scheduler &scheduler);
+  ~Registry();
+  Registry(const Registry &) = delete;
+  Registry &operator=(const Registry &) = delete;
+
+  /// The version that a request means. Throws Error NOT_FOUND "Servable not found for request: Latest(NAME)" or
+  /// "…Specific(NAME, N)", INVALID_ARGUMENT for an unknown label.
+  std::shared_ptr<Version> find(const ModelSpec &spec) const;
+
+  /// All versions that were ever aspired, newest first; throws Error NOT_FOUND as TensorFlow Serving words it.
+  std::vector<VersionStatus> statuses(const std::string &model, std::optional<int64_t> version = std::nullopt) const;
+  std::vector<std::string> models() const; ///< names, sorted, whether they have available versions or not
+  std::map<std::string, int64_t> labels(const std::string &model) const;
+
+  /// Whether all configured models have an available version.
+  bool ready() const;
+
+  /// Replaces the configuration; returns when every new model has an available version. Throws Error and keeps the old
+  /// one, all of it, where the new one is not valid, a label points at nothing, or a new model cannot be loaded.
+  void reload(const tensorflow::serving::ModelServerConfig &config);
+  tensorflow::serving::ModelServerConfig config() const;
+
+  /// Triton's explicit control: serves a configured model again, or takes it out of service. Throws Error NOT_FOUND.
+  void load(const std::string &model);
+  void unload(const std::string &model);
+
+  /// Looks at the folders now, and returns when what it started has ended. For tests and after `load`.
+  void poll();
+
+  /// Called after each change of a version's state, on the registry's thread.
+  void onChange(std::function<void(const std::string &model, const VersionStatus &status)> callback);
+
+private:
+  struct Models;
+  std::unique_ptr<Models> served;
+};
+
+} // namespace mlc::serve
+
+#endif

@@ -1,0 +1,18 @@
+//===- Services.h - what every protocol works with ---------------------------------------------------- -*- C++ -*-===//
+#ifndef MLC_RUNTIME_SERVE_SERVICES_H
+#define MLC_RUNTIME_SERVE_SERVICES_H
+
+#include "runtime/serve/Registry.h"
+#include "runtime/serve/Telemetry.h"
+
+namespace mlc::serve {
+
+/// The parts of a running server; they outlive the protocols.
+struct Services final {
+  Registry &registry;
+  Telemetry &telemetry;
+};
+
+} // namespace mlc::serve
+
+#endif

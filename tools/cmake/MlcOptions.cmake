@@ -1,0 +1,12 @@
+# Warnings and sanitizers of all our code.
+add_library(mlc_options INTERFACE)
+target_compile_options(mlc_options INTERFACE -Wall -Wextra -Wno-unused-parameter
+                       $<$<COMPILE_LANGUAGE:CXX>:-Wno-deprecated-anon-enum-enum-conversion>)
+if(MLC_SANITIZE)
+  target_compile_options(mlc_options INTERFACE -fsanitize=${MLC_SANITIZE} -fno-omit-frame-pointer
+                         -fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/test/fuzz/ubsan-ignore.txt)
+  target_link_options(mlc_options INTERFACE -fsanitize=${MLC_SANITIZE})
+endif()
+if(MLC_FUZZERS)
+  target_compile_options(mlc_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,2 @@
+//===- main.cpp - the server of compiled models ------------------------------------------------------------------===//
+int main() { return 0; }
