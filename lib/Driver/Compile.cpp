@@ -1,13 +1,13 @@
 //===- Compile.cpp - a compilation from the model to its artifact ------------------------------------------------===//
 //
 // import → the phases of passes/Pipelines.cpp → LLVM → object → link. Artifacts are written under temporary names and
-// renamed when all of them are complete, so that a failure leaves nothing behind.
+// renamed when all of them are complete, so that a failure leaves nothing behind. What is different for a training
+// executable is in TrainingExecutable.cpp.
 //
 //===----------------------------------------------------------------------------------------------------------===//
-#include "dialects/Graph/GraphDialect.h"
+#include "lib/Driver/Compilation.h"
+
 #include "dialects/Train/TrainDialect.h"
-#include "lib/Driver/Artifacts.h"
-#include "lib/Driver/CompileOptions.h"
 #include "lib/Driver/Describe.h"
 #include "lib/Driver/InitialWeights.h"
 #include "lib/Driver/Registration.h"
@@ -17,11 +17,8 @@
 #include "lib/Export/Onnx/ExportOnnx.h"
 #include "lib/Import/Dsl/ImportDsl.h"
 #include "lib/Import/Onnx/ImportOnnx.h"
-#include "lib/Support/Safetensors.h"
 #include "lib/Support/WeightEvaluation.h"
-#include "lib/Target/Cpu/CpuTarget.h"
 #include "lib/Target/Cpu/ObjectCache.h"
-#include "passes/Pipelines.h"
 #include "passes/Train/Passes.h"
 
 #include "mlir/IR/AsmState.h"
@@ -31,11 +28,8 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/IR/LLVMContext.h"
-#include "llvm/Linker/Linker.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/TargetParser/Host.h"
 
 #include <iostream>
@@ -44,78 +38,19 @@ using namespace mlir;
 
 namespace mlc {
 
-namespace {
+Compilation::Compilation(const CompileOptions &options, const std::string &program)
+    : options(options), program(program) {
+  DialectRegistry registry;
+  registerDialects(registry);
+  context.appendDialectRegistry(registry);
+  context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false);
+}
 
-/// The model for one processor, or one entry of a training program. What is before the phase `linalg` is done once for
-/// all.
-struct Variant {
-  std::string suffix;
-  /// What it takes and gives; of an entry its own.
-  ModelSignature signature;
-  CpuTargetOptions cpu;
-  std::unique_ptr<llvm::TargetMachine> machine;
-  TargetProperties target;
-  OwningOpRef<ModuleOp> module;
-  WeightBlob blob;
-  /// The parameters alone, and of those the ones in the blob, in its order.
-  OwningOpRef<ModuleOp> weights;
-  SmallVector<graph::ParameterOp> placed;
-  ModelEntry entry;
-};
-
-/// One compilation.
-class Compilation final {
-public:
-  Compilation(const CompileOptions &options, const std::string &program) : options(options), program(program) {
-    DialectRegistry registry;
-    registerDialects(registry);
-    context.appendDialectRegistry(registry);
-    context.loadAllAvailableDialects();
-    context.printOpOnDiagnostic(false);
-  }
-
-  ExitCode run();
-
-private:
-  ExitCode fail(llvm::Error error) {
-    std::cerr << "mlc-opt: " << options.input << ": " << llvm::toString(std::move(error)) << "\n";
-    return exitBadInput;
-  }
-  OwningOpRef<ModuleOp> importModel(ExitCode &code);
-  bool initializeWeights(ModuleOp module, WeightMatcher *loaded);
-  void dropTraining(ModuleOp module);
-  /// One for each variant.
-  using LLVMModules = ArrayRef<std::unique_ptr<llvm::Module>>;
-  llvm::Error chooseTargets();
-  bool runPhase(const Phase &phase, Variant &variant);
-  bool dump(StringRef phase, ModuleOp module);
-  void placeWeights(Variant &variant);
-  void mergeWeights();
-  ExitCode emit();
-  ExitCode emitOnnx(ModuleOp module);
-  bool simplifyForExport(ModuleOp module);
-  void exportForTraining(ModuleOp module, StringRef name);
-  llvm::Error emitLibrary(LLVMModules modules);
-  llvm::Error splitEntries();
-  llvm::Error describeVariants();
-  void placeStates();
-  llvm::Error emitExecutable(std::vector<std::unique_ptr<llvm::Module>> modules);
-  llvm::Error emitObject(LLVMModules modules);
-  llvm::Expected<std::vector<std::string>> compileObjects(LLVMModules modules, Artifacts &artifacts);
-  llvm::Expected<std::vector<std::string>> weightsObjects(const std::string &triple, Artifacts &artifacts);
-  std::string modelName() const;
-  std::string outputPath() const;
-
-  const CompileOptions &options;
-  const std::string &program;
-  MLIRContext context;
-  std::vector<Variant> variants;
-  WeightStore weights;
-  ModelSignature signature;
-  TrainingSignature training;
-  WeightBlob blob;
-  unsigned dumped = 0;
-};
+ExitCode Compilation::fail(llvm::Error error) {
+  std::cerr << "mlc-opt: " << options.input << ": " << llvm::toString(std::move(error)) << "\n";
+  return exitBadInput;
+}
 
 std::string Compilation::outputPath() const {
   if (!options.output.empty())
@@ -408,28 +343,6 @@ llvm::Error Compilation::emitLibrary(LLVMModules modules) {
   return artifacts.commit();
 }
 
-/// One variant for each function of a training program.
-llvm::Error Compilation::splitEntries() {
-  OwningOpRef<ModuleOp> whole = std::move(variants[0].module);
-  Variant first = std::move(variants[0]);
-  variants.clear();
-  for (StringRef name : {"step", "gradients", "apply", "evaluate", "predict"}) {
-    Variant &variant = variants.emplace_back();
-    variant.suffix = "-" + name.str();
-    variant.cpu = first.cpu;
-    variant.target = first.target;
-    llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine(first.cpu);
-    if (!machine)
-      return machine.takeError();
-    variant.machine = std::move(*machine);
-    variant.module = whole->clone();
-    for (auto function : llvm::make_early_inc_range(variant.module->getOps<func::FuncOp>()))
-      if (function.isPublic() && function.getName() != name)
-        function.erase();
-  }
-  return llvm::Error::success();
-}
-
 /// Variants for the phases that depend on the processor, and what each takes and gives.
 llvm::Error Compilation::describeVariants() {
   if (options.training) {
@@ -448,63 +361,6 @@ llvm::Error Compilation::describeVariants() {
   if (!options.training)
     signature = variants[0].signature;
   return llvm::Error::success();
-}
-
-/// The states of a training program; first bytes that the model has go to the blob.
-void Compilation::placeStates() {
-  for (train::PlacedState placed : train::placeStates(*variants[0].module)) {
-    train::StateOp op = placed.state;
-    TensorSignature tensor = describeTensor(op.getType(), op.getSymName());
-    StateSignature state{tensor.name,
-                         tensor.dtype,
-                         tensor.sizes,
-                         static_cast<uint64_t>(placed.offset),
-                         static_cast<mlc_state_role>(op.getRole()),
-                         std::nullopt,
-                         ""};
-    if (DictionaryAttr initializer = op.getInitializerAttr()) {
-      state.initializer = toJson(initializer);
-    } else if (std::optional<ArrayRef<char>> bytes = weights.lookup(op.getSymName())) {
-      state.data = llvm::alignTo(blob.bytes, 64);
-      blob.segments.push_back({*state.data, bytes->size(), [bytes = *bytes] { return WeightBytes{bytes, nullptr}; }});
-      blob.bytes = *state.data + bytes->size();
-    }
-    training.stateBytes = llvm::alignTo(placed.offset + placed.bytes, 64);
-    training.states.push_back(std::move(state));
-  }
-  training.weightsBytes = blob.bytes;
-}
-
-llvm::Error Compilation::emitExecutable(std::vector<std::unique_ptr<llvm::Module>> modules) {
-  std::string output = outputPath(), triple = variants[0].machine->getTargetTriple().str();
-  training.name = signature.name;
-  // One module, so that kernels which several entries have are one.
-  for (std::unique_ptr<llvm::Module> &module : llvm::drop_begin(modules))
-    if (llvm::Linker::linkModules(*modules[0], std::move(module)))
-      return llvm::createStringError("cannot join the entries of the program");
-  modules.resize(1);
-  emitTrainingProgram(*modules[0], training);
-  Artifacts artifacts;
-  variants.resize(1);
-  llvm::Expected<std::vector<std::string>> objects = compileObjects(modules, artifacts);
-  if (!objects)
-    return objects.takeError();
-  llvm::Expected<std::vector<std::string>> first = weightsObjects(triple, artifacts);
-  if (!first)
-    return first.takeError();
-  weights.clear(); // written; the linker needs the memory
-  objects->insert(objects->end(), first->begin(), first->end());
-  std::vector<std::string> runtimes;
-  for (StringRef archive : {"libmlctrain.a", "libmlcrt.a"}) {
-    llvm::Expected<std::string> runtime = findRuntime(archive, program, triple);
-    if (!runtime)
-      return runtime.takeError();
-    runtimes.push_back(*runtime);
-  }
-  std::string temporary = artifacts.reserve(output);
-  if (llvm::Error error = linkExecutable(*objects, runtimes, triple, temporary))
-    return error;
-  return artifacts.commit();
 }
 
 ExitCode Compilation::emit() {
@@ -576,7 +432,6 @@ ExitCode Compilation::emit() {
   return exitDone;
 }
 
-/// The model after the phase `import` as an ONNX file, with its weights in it or in a file beside it.
 /// The model at inference, simplified.
 bool Compilation::simplifyForExport(ModuleOp module) {
   PassManager passes(&context);
@@ -588,30 +443,7 @@ bool Compilation::simplifyForExport(ModuleOp module) {
   return succeeded(passes.run(module));
 }
 
-/// The model that a training executable exports with its weights; where it cannot be exported, why.
-void Compilation::exportForTraining(ModuleOp module, StringRef name) {
-  OwningOpRef<ModuleOp> copy = module.clone();
-  // The runtime adds the weights, by the names that states have.
-  copy->walk([&](Operation *op) {
-    if (auto parameter = dyn_cast<graph::ParameterOp>(op))
-      parameter->setLoc(NameLoc::get(parameter.getSymNameAttr()));
-    else if (auto weight = dyn_cast<graph::WeightOp>(op))
-      weight->setLoc(NameLoc::get(weight.getParameterAttr().getAttr()));
-  });
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (training.onnxReason.empty())
-      training.onnxReason = diagnostic.str();
-    return success();
-  });
-  FailureOr<OnnxModel> model = failure();
-  if (simplifyForExport(*copy))
-    model = exportOnnx(*copy, copy->lookupSymbol<func::FuncOp>(name));
-  if (succeeded(model)) {
-    training.onnx = serializeWithoutWeights(*model);
-    training.onnxReason.clear();
-  }
-}
-
+/// The model after the phase `import` as an ONNX file, with its weights in it or in a file beside it.
 ExitCode Compilation::emitOnnx(ModuleOp module) {
   if (!simplifyForExport(module))
     return exitBug;
@@ -769,8 +601,6 @@ ExitCode Compilation::run() {
   }
   return emit();
 }
-
-} // namespace
 
 ExitCode compile(const CompileOptions &options, const std::string &program) {
   return Compilation(options, program).run();
