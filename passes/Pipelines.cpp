@@ -30,8 +30,8 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
     pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // layers that train differently
   pm.addPass(createCanonicalizerPass());                          // folds, and drops what nobody uses
   pm.addPass(createCSEPass());                                    // equal subgraphs once
+  bool known = !options.training;                                 // weights that change are not computed with
   if (options.optLevel > 0) {
-    bool known = !options.training; // weights that change are not computed with
     if (known && !options.exact)
       pm.addNestedPass<func::FuncOp>(createGraphFormIntegerProductsPass()); // quantized models compute in integers
     if (known)
@@ -42,9 +42,15 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
     if (known)
       pm.addPass(createGraphFoldWeightsPass()); // what is made of weights alone becomes a weight
     pm.addPass(createCSEPass());                // also of weights that are read twice
-    if (known && !options.exact)
-      pm.addPass(createGraphChooseWinogradPass()); // fewer products for 3×3 convolutions
   }
+  if (options.gradient) {
+    pm.addPass(createTrainBuildGradientPass()); // of the model as it is now, before it computes other terms
+    pm.addNestedPass<func::FuncOp>(createTrainDifferentiatePass());
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+  }
+  if (options.optLevel > 0 && known && !options.exact)
+    pm.addPass(createGraphChooseWinogradPass()); // fewer products for 3×3 convolutions
   pm.addPass(createSymbolDCEPass()); // weights that no node reads
 }
 
@@ -206,7 +212,7 @@ void registerPassesAndPipelines() {
     PassPipelineRegistration<Options>("phase-" + phase.name.str(),
                                       "the passes that lead to the phase " + phase.name.str(),
                                       [&phase](OpPassManager &pm, const Options &options) {
-                                        phase.build(pm, PipelineOptions{options.optLevel, options.exact, false, {}});
+                                        phase.build(pm, PipelineOptions{options.optLevel, options.exact, false, false, {}});
                                       });
 }
 

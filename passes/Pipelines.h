@@ -16,6 +16,8 @@ struct PipelineOptions {
   bool exact = false;
   /// The model becomes a training program.
   bool training = false;
+  /// Next to the model's function comes one for its gradients.
+  bool gradient = false;
   /// The processor to generate code for.
   TargetProperties target;
 };

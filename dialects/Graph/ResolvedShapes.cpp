@@ -92,4 +92,24 @@ ResolvedShapes resolveShapes(Operation *root) {
   return shapes;
 }
 
+ArrayAttr getSymbols(FunctionOpInterface function, Value value, const ResolvedShapes &shapes) {
+  auto type = cast<RankedTensorType>(value.getType());
+  Builder b(value.getContext());
+  SmallVector<Attribute> symbols(type.getRank(), b.getStringAttr(""));
+  auto known = shapes.find(value);
+  if (known == shapes.end())
+    return b.getArrayAttr(symbols);
+  for (int64_t axis = 0; axis < type.getRank(); ++axis) {
+    auto size = type.isDynamicDim(axis) ? dyn_cast<Value>(known->second[axis]) : Value();
+    auto dim = size ? size.getDefiningOp<tensor::DimOp>() : nullptr;
+    auto argument = dim ? dyn_cast<BlockArgument>(dim.getSource()) : nullptr;
+    if (!argument || !dim.getConstantIndex())
+      continue;
+    auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "mlc.symbols");
+    if (names && *dim.getConstantIndex() < static_cast<int64_t>(names.size()))
+      symbols[axis] = names[*dim.getConstantIndex()];
+  }
+  return b.getArrayAttr(symbols);
+}
+
 } // namespace mlc::graph

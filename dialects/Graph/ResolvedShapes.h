@@ -9,6 +9,8 @@
 
 #include "dialects/Graph/Sizes.h"
 
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
 namespace mlc::graph {
 
 /// The sizes of tensors, each computed once.
@@ -17,6 +19,10 @@ using ResolvedShapes = llvm::DenseMap<mlir::Value, Shape>;
 /// Computes the sizes of all results of graph ops in `root` and of the block arguments they use. Builds index
 /// arithmetic before the ops; equal computations in one block are built once.
 ResolvedShapes resolveShapes(mlir::Operation *root);
+
+/// The symbols of a value's sizes (`mlc.symbols`): those of the arguments of the function that they come from; "" for a
+/// size that is static or computed.
+mlir::ArrayAttr getSymbols(mlir::FunctionOpInterface function, mlir::Value value, const ResolvedShapes &shapes);
 
 } // namespace mlc::graph
 

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /** Changes whenever a struct or a function below changes its meaning. */
-#define MLC_ABI_VERSION 3
+#define MLC_ABI_VERSION 4
 
 /** What one run hands to generated code. `context` belongs to the runtime. */
 typedef struct mlc_frame {
@@ -110,7 +110,7 @@ MLC_STATIC_ASSERT(sizeof(mlc_tensor_info) == 32, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_node_info) == 32, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_node_time) == 16, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_profile) == 40, "ABI");
-MLC_STATIC_ASSERT(sizeof(mlc_api) == 104, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_api) == 112, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 72, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_frame) == 48, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_state_info) == 56, "ABI");

@@ -106,10 +106,11 @@ typedef struct mlc_profile {
 } mlc_profile;
 
 /** Version of mlc_api; a library of another version cannot be used. */
-#define MLC_API_VERSION 2
+#define MLC_API_VERSION 3
 
 /** The generic way to use a model. Constant data of the library. */
-typedef struct mlc_api {
+typedef struct mlc_api mlc_api;
+struct mlc_api {
   uint32_t version;     /**< MLC_API_VERSION of the library */
   uint32_t struct_size; /**< sizeof(mlc_api) of the library */
   const char *name;     /**< the C identifier of the model */
@@ -134,7 +135,11 @@ typedef struct mlc_api {
   mlc_status (*profile_start)(mlc_model *model, const mlc_profile **profile);
   /** Ends the measuring; the profile stays as it is. */
   void (*profile_stop)(mlc_model *model);
-} mlc_api;
+  /** The gradients of the model, as a model of their own with contexts of its own: it takes the inputs, then a
+   * cotangent `cotangent/NAME` of each output of floats, and gives `gradient/NAME` of each input of floats. NULL unless
+   * the model was compiled with --with-gradient. */
+  const mlc_api *gradient;
+};
 
 /** The one symbol that tools look up in a shared library: `const mlc_api *mlc_library_api(void)`. */
 #define MLC_LIBRARY_API_SYMBOL "mlc_library_api"

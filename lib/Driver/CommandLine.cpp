@@ -111,6 +111,8 @@ static void checkTraining(const CompileOptions &options) {
     throw CLI::ValidationError("--train", "makes an executable (--emit=exe), nothing else");
   if (isExecutable && options.cpu == "multi")
     throw CLI::ValidationError("--mcpu", "expected one processor for a training executable, but got multi");
+  if (options.training && options.withGradient)
+    throw CLI::ValidationError("--with-gradient", "is for a library, not for a training program");
   if (isExecutable && options.externalWeights)
     throw CLI::ValidationError("--weights", "expected embed for a training executable, but got external");
 }
@@ -144,6 +146,8 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_flag("--exact", options.exact, "compute convolutions as written, not by Winograd tiles (other rounding)");
   app.add_option("--shape", shapes, "fix an input's shape: NAME=1x3x224x224")->expected(1)->take_all();
   app.add_option("--dim", dims, "fix a symbolic size: NAME=8")->expected(1)->take_all();
+  app.add_flag("--with-gradient", options.withGradient,
+               "the library also computes gradients by its inputs, for explanations");
   app.add_flag("--train", options.training, "make a training program of the model (implied by --emit=exe)");
   for (auto [key, what] :
        {std::pair("loss", "loss, as in a train block: mse, 'huber(delta=2)'"),

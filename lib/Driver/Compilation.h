@@ -33,6 +33,8 @@ struct Variant {
   mlir::OwningOpRef<mlir::ModuleOp> weights;
   llvm::SmallVector<graph::ParameterOp> placed;
   ModelEntry entry;
+  /// Whether it computes the model's gradients.
+  bool isGradient = false;
 };
 
 /// One compilation.
@@ -57,6 +59,7 @@ private:
   ExitCode emit();
   ExitCode emitOnnx(mlir::ModuleOp module);
   bool simplifyForExport(mlir::ModuleOp module);
+  llvm::Error splitGradient();
   llvm::Error emitLibrary(LLVMModules modules);
   llvm::Error describeVariants();
   llvm::Error emitObject(LLVMModules modules);
@@ -77,6 +80,8 @@ private:
   std::vector<Variant> variants;
   WeightStore weights;
   ModelSignature signature;
+  /// Of the model's gradients, with --with-gradient.
+  ModelSignature gradientSignature;
   TrainingSignature training;
   WeightBlob blob;
   unsigned dumped = 0;

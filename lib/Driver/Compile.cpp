@@ -28,6 +28,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/TargetParser/Host.h"
@@ -204,7 +205,8 @@ bool Compilation::runPhase(const Phase &phase, Variant &variant) {
   passes.enableVerifier(true);
   if (options.timing)
     passes.enableTiming();
-  phase.build(passes, PipelineOptions{options.optLevel, options.exact, options.training, variant.target});
+  phase.build(passes,
+              PipelineOptions{options.optLevel, options.exact, options.training, options.withGradient, variant.target});
   if (failed(passes.run(*variant.module))) {
     std::cerr << "mlc-opt: " << options.input << ": the phase " << phase.name.str() << " failed\n";
     return false;
@@ -333,7 +335,8 @@ llvm::Error Compilation::emitLibrary(LLVMModules modules) {
   } else if (llvm::Error error = linkArchive(objects, *alone, *runtime, temporary)) {
     return error;
   }
-  if (llvm::Error error = artifacts.writeText(beside(stem + ".h"), exportHeader(signature)))
+  if (llvm::Error error = artifacts.writeText(
+          beside(stem + ".h"), exportHeader(signature, options.withGradient ? &gradientSignature : nullptr)))
     return error;
   if (llvm::Error error = artifacts.writeText(beside(stem + ".pc"), exportPkgConfig(signature, stem, fileName)))
     return error;
@@ -350,6 +353,9 @@ llvm::Error Compilation::describeVariants() {
     if (llvm::Error error = splitEntries())
       return error;
   }
+  if (options.withGradient)
+    if (llvm::Error error = splitGradient())
+      return error;
   for (Variant &variant : variants) {
     if (!variant.module)
       variant.module = variants[0].module->clone();
@@ -363,10 +369,34 @@ llvm::Error Compilation::describeVariants() {
   return llvm::Error::success();
 }
 
+/// Behind the variants of the model those of its gradients. Each keeps the function that is its own.
+llvm::Error Compilation::splitGradient() {
+  size_t models = variants.size();
+  for (size_t i = 0; i < models; ++i) {
+    if (!variants[i].module)
+      variants[i].module = variants[0].module->clone();
+    Variant &variant = variants.emplace_back();
+    variant.isGradient = true;
+    variant.suffix = variants[i].suffix + "-gradient";
+    variant.cpu = variants[i].cpu;
+    variant.target = variants[i].target;
+    llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine(variant.cpu);
+    if (!machine)
+      return machine.takeError();
+    variant.machine = std::move(*machine);
+    variant.module = variants[i].module->clone();
+  }
+  for (Variant &variant : variants)
+    for (auto function : llvm::make_early_inc_range(variant.module->getOps<func::FuncOp>()))
+      if (function.isPublic() && (function.getName() == "gradient") != variant.isGradient)
+        function.erase();
+  return llvm::Error::success();
+}
+
 ExitCode Compilation::emit() {
   llvm::LLVMContext llvmContext;
   std::vector<std::unique_ptr<llvm::Module>> modules;
-  std::vector<ModelEntry> entries;
+  ModelInterface model, gradient;
   if (options.training)
     signature.name = modelName();
   for (Variant &variant : variants) {
@@ -377,7 +407,7 @@ ExitCode Compilation::emit() {
     }
     variant.entry.function = signature.name + "_entry" + variant.suffix;
     nameEntry(*modules.back(), variant.signature.name, variant.entry.function);
-    entries.push_back(variant.entry);
+    (variant.isGradient ? gradient : model).entries.push_back(variant.entry);
     if (options.training)
       training.entries.emplace_back(variant.signature, variant.entry);
   }
@@ -389,7 +419,18 @@ ExitCode Compilation::emit() {
   std::string output = outputPath(), stem = llvm::sys::path::stem(output).str();
   if (StringRef(stem).starts_with("lib"))
     stem = stem.substr(3);
-  emitModelInterface(*modules[0], signature, entries, options.emit == EmitKind::library,
+  if (options.withGradient) {
+    // One module a processor, so that kernels which the model and its gradients have are one.
+    size_t models = model.entries.size();
+    for (size_t i = 0; i < models; ++i)
+      if (llvm::Linker::linkModules(*modules[i], std::move(modules[models + i])))
+        return fail(llvm::createStringError("cannot join the model and its gradients"));
+    modules.resize(models);
+    gradient.signature = gradientSignature;
+    gradient.signature.weightsBytes = signature.weightsBytes;
+  }
+  model.signature = signature;
+  emitModelInterface(*modules[0], model, gradient, options.emit == EmitKind::library,
                      options.externalWeights ? stem + ".weights" : "");
   if (options.emit == EmitKind::library || options.emit == EmitKind::archive) {
     if (llvm::Error error = emitLibrary(modules))
@@ -401,7 +442,7 @@ ExitCode Compilation::emit() {
       return fail(std::move(error));
     return exitDone;
   }
-  if (variants.size() > 1)
+  if (modules.size() > 1)
     return fail(llvm::createStringError("--mcpu=multi needs a library, an archive or an object file as its output"));
   llvm::Module &llvmModule = *modules[0];
   llvm::TargetMachine &machine = *variants[0].machine;
@@ -560,7 +601,7 @@ ExitCode Compilation::run() {
       if (phase.name == "buffer" && !options.training) // which binds the weights, and forgets how they are computed
         placeWeights(variant);
       if (!runPhase(phase, variant)) // what cannot be differentiated is the model's
-        return phase.name == "train" ? exitBadInput : exitBug;
+        return phase.name == (options.withGradient ? "graph" : "train") ? exitBadInput : exitBug;
       if (!dump(phase.name.str() + (isShared ? "" : variant.suffix), *variant.module))
         return exitBadInput;
       if (phase.name == "buffer") {
@@ -572,8 +613,11 @@ ExitCode Compilation::run() {
     if (phase.name == "linalg")
       for (Variant &variant : variants)
         describeResultSymbols(findEntry(*variant.module), variant.signature);
-    if (phase.name == "linalg" && !options.training)
+    if (phase.name == "linalg" && !options.training) {
       signature = variants[0].signature;
+      gradientSignature = variants.back().signature; // of the model itself where there are no gradients
+      gradientSignature.name = signature.name + "_gradient";
+    }
     if (phase.name == "buffer" && !options.training)
       mergeWeights();
     if (phase.name == last)

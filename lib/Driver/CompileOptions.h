@@ -35,6 +35,8 @@ struct CompileOptions {
   std::string loadWeights;
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, int64_t> dims;
+  /// The library computes gradients by its inputs, too.
+  bool withGradient = false;
   /// The model becomes a training program.
   bool training = false;
   /// How the model is trained, beyond what it says itself: keys of a `train` block and their values, as

@@ -231,20 +231,10 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
     entry.shapes =
         graph::resolveShapes(entry.function); // sizes as those of the inputs, so that "the same N" is one value
     const graph::ResolvedShapes &shapes = entry.shapes;
-    SmallVector<Attribute> symbols(type.getRank(), entry.b.getStringAttr(""));
     auto known = shapes.find(prediction);
-    for (int64_t axis = 0; axis < type.getRank(); ++axis) {
-      if (!type.isDynamicDim(axis) || known == shapes.end())
-        continue;
-      auto size = dyn_cast<Value>(known->second[axis]);
-      auto dim = size ? size.getDefiningOp<tensor::DimOp>() : nullptr;
-      auto argument = dim ? dyn_cast<BlockArgument>(dim.getSource()) : nullptr;
-      if (!argument || !dim.getConstantIndex())
-        continue;
-      auto names = entry.function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "mlc.symbols");
-      if (names && *dim.getConstantIndex() < static_cast<int64_t>(names.size()))
-        symbols[axis] = names[*dim.getConstantIndex()];
-    }
+    // A label has all axes of the prediction, or all but the last.
+    ArrayRef<Attribute> symbols =
+        graph::getSymbols(entry.function, prediction, shapes).getValue().take_front(type.getRank());
     StringRef name = config.get("label").text("name", "label");
     graph::Shape shape = known == shapes.end() ? graph::Shape() : known->second;
     Value label = entry.addArgument(

@@ -32,6 +32,20 @@ def TrainBuildProgramPass : Pass<"train-build-program", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def TrainBuildGradientPass : Pass<"train-build-gradient", "::mlir::ModuleOp"> {
+  let summary = "Makes a function of the gradients of a model's outputs by its inputs";
+  let description = [{
+    The public function gets a companion `gradient` that takes its inputs and a cotangent of each output of floats, and gives the gradient of each input of
+    floats: the vector-Jacobian product, which explanations of predictions are made of.
+
+    ```
+    func @f(x) -> (y)        =>      func @f(x) -> (y), func @gradient(x, "cotangent/y") -> ("gradient/x")
+    ```
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect", "::mlc::train::TrainDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def TrainDifferentiatePass : Pass<"train-differentiate", "::mlir::func::FuncOp"> {
   let summary = "Expands gradients by reverse-mode differentiation";
   let description = [{

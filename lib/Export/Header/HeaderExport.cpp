@@ -83,42 +83,18 @@ private:
   std::set<std::string> used{"model", "options"};
 };
 
-} // namespace
-
-std::string toIdentifier(const std::string &name) {
-  static const std::set<std::string> keywords{
-      "alignas",   "alignof",  "and",    "asm",      "auto",     "bool",     "break",     "case",
-      "catch",     "char",     "class",  "const",    "continue", "default",  "delete",    "do",
-      "double",    "else",     "enum",   "explicit", "export",   "extern",   "false",     "float",
-      "for",       "friend",   "goto",   "if",       "inline",   "int",      "long",      "mutable",
-      "namespace", "new",      "not",    "operator", "or",       "private",  "protected", "public",
-      "register",  "restrict", "return", "short",    "signed",   "sizeof",   "static",    "struct",
-      "switch",    "template", "this",   "throw",    "true",     "try",      "typedef",   "typename",
-      "union",     "unsigned", "using",  "virtual",  "void",     "volatile", "while",     "xor"};
-  std::string result;
-  for (unsigned char c : name)
-    result += std::isalnum(c) && c < 128 ? static_cast<char>(c) : '_';
-  if (result.empty() || std::isdigit(static_cast<unsigned char>(result[0])))
-    result = "_" + result;
-  return keywords.count(result) ? result + "_" : result;
-}
-
-std::string exportHeader(const ModelSignature &signature) {
+/// What the outside calls of a model, or of its gradients.
+void declare(std::ostream &out, const ModelSignature &signature, const std::string &what) {
   const std::string &name = signature.name;
-  std::ostringstream out;
-  out << "/* " << name
-      << ": a model compiled by mlc. Link with the library of the same name; no other file is needed. */\n";
-  out << "#ifndef MLC_MODEL_" << name << "_H\n#define MLC_MODEL_" << name << "_H\n\n" << runtimeHeader << "\n";
-  out << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
-  out << "/** A context of the model: one call at a time; make more for more threads. */\ntypedef mlc_model " << name
-      << ";\n\n";
+  out << "/** A context of " << what << ": one call at a time; make more for more threads. */\ntypedef mlc_model "
+      << name << ";\n\n";
   out << "/** Makes a context; `options` may be NULL. */\n";
   out << "mlc_status " << name << "_create(const mlc_options *options, " << name << " **model);\n\n";
   out << "/** Frees a context; NULL is ignored. */\nvoid " << name << "_destroy(" << name << " *model);\n\n";
-  out << "/** The generic way to use the model. */\nconst mlc_api *" << name << "_api(void);\n\n";
+  out << "/** The generic way to use " << what << ". */\nconst mlc_api *" << name << "_api(void);\n\n";
   Names names;
   std::ostringstream arguments;
-  out << "/** Runs the model.\n";
+  out << "/** Runs " << what << ".\n";
   for (const TensorSignature &input : signature.inputs) {
     std::string identifier = names.unique(input.name);
     out << " *  @param " << identifier << " in: " << comment(describe(signature, input)) << ", `" << comment(input.name)
@@ -144,6 +120,38 @@ std::string exportHeader(const ModelSignature &signature) {
   }
   out << " *  Tensors are dense and row-major. Sizes that do not fit give MLC_INVALID_ARGUMENT and a message. */\n";
   out << "mlc_status " << name << "_run(" << name << " *model" << arguments.str() << ");\n\n";
+}
+
+} // namespace
+
+std::string toIdentifier(const std::string &name) {
+  static const std::set<std::string> keywords{
+      "alignas",   "alignof",  "and",    "asm",      "auto",     "bool",     "break",     "case",
+      "catch",     "char",     "class",  "const",    "continue", "default",  "delete",    "do",
+      "double",    "else",     "enum",   "explicit", "export",   "extern",   "false",     "float",
+      "for",       "friend",   "goto",   "if",       "inline",   "int",      "long",      "mutable",
+      "namespace", "new",      "not",    "operator", "or",       "private",  "protected", "public",
+      "register",  "restrict", "return", "short",    "signed",   "sizeof",   "static",    "struct",
+      "switch",    "template", "this",   "throw",    "true",     "try",      "typedef",   "typename",
+      "union",     "unsigned", "using",  "virtual",  "void",     "volatile", "while",     "xor"};
+  std::string result;
+  for (unsigned char c : name)
+    result += std::isalnum(c) && c < 128 ? static_cast<char>(c) : '_';
+  if (result.empty() || std::isdigit(static_cast<unsigned char>(result[0])))
+    result = "_" + result;
+  return keywords.count(result) ? result + "_" : result;
+}
+
+std::string exportHeader(const ModelSignature &signature, const ModelSignature *gradient) {
+  const std::string &name = signature.name;
+  std::ostringstream out;
+  out << "/* " << name
+      << ": a model compiled by mlc. Link with the library of the same name; no other file is needed. */\n";
+  out << "#ifndef MLC_MODEL_" << name << "_H\n#define MLC_MODEL_" << name << "_H\n\n" << runtimeHeader << "\n";
+  out << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
+  declare(out, signature, "the model");
+  if (gradient)
+    declare(out, *gradient, "the model's gradients by its inputs");
   out << "#ifdef __cplusplus\n}\n#endif\n#endif\n";
   return out.str();
 }

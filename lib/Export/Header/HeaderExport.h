@@ -10,7 +10,7 @@
 namespace mlc {
 
 /// The typed C header of a model; it includes nothing but <stdint.h>.
-std::string exportHeader(const ModelSignature &signature);
+std::string exportHeader(const ModelSignature &signature, const ModelSignature *gradient = nullptr);
 
 /// A pkg-config file for the library `lib` (a file name) in the same folder; `stem` is the name of the package.
 std::string exportPkgConfig(const ModelSignature &signature, const std::string &stem, const std::string &lib);

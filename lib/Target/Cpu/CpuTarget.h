@@ -59,11 +59,18 @@ struct ModelEntry {
 /// Names the function `<name>` of `module`, which computes the model, for other modules.
 void nameEntry(llvm::Module &module, llvm::StringRef name, llvm::StringRef entry);
 
-/// Adds what the outside calls to the module that has the first of `entries`: the descriptor, `<name>_create`, `_run`,
-/// `_destroy`, `_api`. Several entries are those of getCpuLevels(), chosen when a context is created. With
-/// `libraryApi`, MLC_LIBRARY_API_SYMBOL too, which a program may hold only once. `externalWeights` is the name of a
-/// file beside the library, or empty for weights in the artifact.
-void emitModelInterface(llvm::Module &module, const ModelSignature &signature, llvm::ArrayRef<ModelEntry> entries,
+/// What the outside calls: a model, or its gradients. Several entries are those of getCpuLevels(), chosen when a
+/// context is created.
+struct ModelInterface {
+  ModelSignature signature;
+  std::vector<ModelEntry> entries;
+};
+
+/// Adds what the outside calls to the module that has the first entry: the descriptor, `<name>_create`, `_run`,
+/// `_destroy`, `_api`; of `gradient`, where it has entries, too. With `libraryApi`, MLC_LIBRARY_API_SYMBOL as well,
+/// which a program may hold only once. `externalWeights` is the name of a file beside the library, or empty for weights
+/// in the artifact.
+void emitModelInterface(llvm::Module &module, const ModelInterface &model, const ModelInterface &gradient,
                         bool libraryApi, llvm::StringRef externalWeights);
 
 /// A state of a training program, as mlc_state_info.

@@ -73,8 +73,9 @@ struct InterfaceWriter final {
                                   name, module);
   }
 
-  /// mlc_api of a model.
-  llvm::Constant *description(const ModelSignature &signature, llvm::Constant *create, llvm::Constant *destroy) {
+  /// mlc_api of a model; `gradient` is that of its gradients, or null.
+  llvm::Constant *description(const ModelSignature &signature, llvm::Constant *create, llvm::Constant *destroy,
+                              llvm::Constant *gradient = nullptr) {
     std::vector<llvm::Constant *> symbols;
     for (const std::string &symbol : signature.symbols)
       symbols.push_back(text(symbol));
@@ -83,12 +84,13 @@ struct InterfaceWriter final {
     llvm::Function *run = declare("mlc_rt_run", status, {pointer, pointer, pointer});
     llvm::Function *profileStart = declare("mlc_rt_profile_start", status, {pointer, pointer});
     llvm::Function *profileStop = declare("mlc_rt_profile_stop", voidType, {pointer});
-    return global(llvm::ConstantStruct::getAnon(
-                      {small(MLC_API_VERSION), small(sizeof(mlc_api)), text(signature.name), text(signature.metadata),
-                       tensors(signature.inputs), tensors(signature.outputs), symbolTable,
-                       small(signature.inputs.size()), small(signature.outputs.size()), small(symbols.size()), small(0),
-                       create, run, destroy, profileStart, profileStop}),
-                  signature.name + "_description");
+    return global(
+        llvm::ConstantStruct::getAnon({small(MLC_API_VERSION), small(sizeof(mlc_api)), text(signature.name),
+                                       text(signature.metadata), tensors(signature.inputs), tensors(signature.outputs),
+                                       symbolTable, small(signature.inputs.size()), small(signature.outputs.size()),
+                                       small(symbols.size()), small(0), create, run, destroy, profileStart, profileStop,
+                                       gradient ? gradient : llvm::ConstantPointerNull::get(pointer)}),
+        signature.name + "_description");
   }
 
   /// mlc_model_info of an entry.

@@ -24,21 +24,19 @@ Function *shiftWeights(InterfaceWriter &w, Function *entry, uint64_t offset) {
   return shifted;
 }
 
-} // namespace
-
-void nameEntry(Module &module, StringRef name, StringRef entry) {
-  Function *function = module.getFunction(name);
-  function->setName(entry);
-  function->setVisibility(GlobalValue::HiddenVisibility);
-  for (Function &callee : module)
-    if (callee.getName().starts_with("mlc_rt_"))
-      callee.setVisibility(GlobalValue::HiddenVisibility);
+/// A function that gives an mlc_api.
+void returnApi(InterfaceWriter &w, const Twine &symbol, Constant *api) {
+  Function *function = w.define(symbol, w.pointer, {});
+  IRBuilder<> b(BasicBlock::Create(w.context, "", function));
+  b.CreateRet(api);
 }
 
-void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRef<ModelEntry> entries, bool libraryApi,
-                        StringRef externalWeights) {
-  InterfaceWriter w{module};
+/// The functions and the descriptor of one interface; gives its mlc_api.
+Constant *emitInterface(InterfaceWriter &w, const ModelInterface &interface, Constant *gradient, Constant *weights,
+                        Constant *file) {
+  const ModelSignature &signature = interface.signature;
   const std::string &name = signature.name;
+  ArrayRef<ModelEntry> entries = interface.entries;
   bool isMulti = entries.size() > 1;
   Function *rtCreate =
       w.declare(isMulti ? "mlc_rt_create_multi" : "mlc_rt_create", w.status, {w.pointer, w.pointer, w.pointer});
@@ -48,18 +46,8 @@ void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRe
   Function *create = w.define(name + "_create", w.status, {w.pointer, w.pointer});
   Function *destroy = w.define(name + "_destroy", w.voidType, {w.pointer});
 
-  Constant *api = w.description(signature, create, destroy);
+  Constant *api = w.description(signature, create, destroy, gradient);
 
-  Constant *weights = ConstantPointerNull::get(w.pointer), *file = ConstantPointerNull::get(w.pointer);
-  if (!externalWeights.empty()) {
-    file = w.text(externalWeights);
-  } else if (signature.weightsBytes) {
-    auto *blob = new GlobalVariable(module, Type::getInt8Ty(w.context), /*isConstant=*/true,
-                                    GlobalValue::ExternalLinkage, nullptr, name + "_weights");
-    blob->setVisibility(GlobalValue::HiddenVisibility);
-    blob->setCodeModel(CodeModel::Large);
-    weights = blob;
-  }
   std::vector<Constant *> infos;
   for (const ModelEntry &entry : entries) {
     Function *function = w.declare(entry.function, w.voidType, {w.pointer});
@@ -96,14 +84,38 @@ void emitModelInterface(Module &module, const ModelSignature &signature, ArrayRe
   Value *outputArray = array(w.pointer, signature.outputs.size());
   b.CreateRet(b.CreateCall(rtTyped, {run->getArg(0), inputArray, symbolArray, outputArray}));
 
-  auto returnApi = [&](const Twine &symbol) {
-    Function *function = w.define(symbol, w.pointer, {});
-    b.SetInsertPoint(BasicBlock::Create(w.context, "", function));
-    b.CreateRet(api);
-  };
-  returnApi(name + "_api");
+  returnApi(w, name + "_api", api);
+  return api;
+}
+
+} // namespace
+
+void nameEntry(Module &module, StringRef name, StringRef entry) {
+  Function *function = module.getFunction(name);
+  function->setName(entry);
+  function->setVisibility(GlobalValue::HiddenVisibility);
+  for (Function &callee : module)
+    if (callee.getName().starts_with("mlc_rt_"))
+      callee.setVisibility(GlobalValue::HiddenVisibility);
+}
+
+void emitModelInterface(Module &module, const ModelInterface &model, const ModelInterface &gradient, bool libraryApi,
+                        StringRef externalWeights) {
+  InterfaceWriter w{module};
+  Constant *weights = ConstantPointerNull::get(w.pointer), *file = ConstantPointerNull::get(w.pointer);
+  if (!externalWeights.empty()) {
+    file = w.text(externalWeights);
+  } else if (model.signature.weightsBytes) {
+    auto *blob = new GlobalVariable(module, Type::getInt8Ty(w.context), /*isConstant=*/true,
+                                    GlobalValue::ExternalLinkage, nullptr, model.signature.name + "_weights");
+    blob->setVisibility(GlobalValue::HiddenVisibility);
+    blob->setCodeModel(CodeModel::Large);
+    weights = blob;
+  }
+  Constant *gradientApi = gradient.entries.empty() ? nullptr : emitInterface(w, gradient, nullptr, weights, file);
+  Constant *api = emitInterface(w, model, gradientApi, weights, file);
   if (libraryApi)
-    returnApi(MLC_LIBRARY_API_SYMBOL);
+    returnApi(w, MLC_LIBRARY_API_SYMBOL, api);
 }
 
 } // namespace mlc
