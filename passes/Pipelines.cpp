@@ -51,7 +51,7 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
   }
   if (options.optLevel > 0 && known && !options.exact)
     pm.addPass(createGraphChooseWinogradPass()); // fewer products for 3×3 convolutions
-  pm.addPass(createSymbolDCEPass()); // weights that no node reads
+  pm.addPass(createSymbolDCEPass());             // weights that no node reads
 }
 
 void buildTrainPipeline(OpPassManager &pm, const PipelineOptions &options) {
@@ -209,11 +209,11 @@ void registerPassesAndPipelines() {
                        llvm::cl::init(false)};
   };
   for (const Phase &phase : getPhases())
-    PassPipelineRegistration<Options>("phase-" + phase.name.str(),
-                                      "the passes that lead to the phase " + phase.name.str(),
-                                      [&phase](OpPassManager &pm, const Options &options) {
-                                        phase.build(pm, PipelineOptions{options.optLevel, options.exact, false, false, {}});
-                                      });
+    PassPipelineRegistration<Options>(
+        "phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
+        [&phase](OpPassManager &pm, const Options &options) {
+          phase.build(pm, PipelineOptions{options.optLevel, options.exact, false, false, {}});
+        });
 }
 
 } // namespace mlc

@@ -23,9 +23,19 @@ TensorInfo describe(const mlc_tensor_info &info) {
           {info.symbols, info.symbols + info.rank}};
 }
 
+Signature describe(const mlc_api &api) {
+  Signature signature;
+  for (uint32_t i = 0; i < api.num_inputs; ++i)
+    signature.inputs.push_back(describe(api.inputs[i]));
+  for (uint32_t i = 0; i < api.num_outputs; ++i)
+    signature.outputs.push_back(describe(api.outputs[i]));
+  signature.symbols.assign(api.symbols, api.symbols + api.num_symbols);
+  return signature;
+}
+
 } // namespace
 
-Library::Library(const std::string &path) : path(path) {
+Library::Library(const std::string &path) {
   handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle)
     throw Error(Code::failedPrecondition, std::string("cannot load the library: ") + dlerror());
@@ -39,17 +49,19 @@ Library::Library(const std::string &path) : path(path) {
     dlclose(handle);
     throw Error(Code::failedPrecondition, path + ": " + reason);
   }
-  for (uint32_t i = 0; i < description->num_inputs; ++i)
-    itsSignature.inputs.push_back(describe(description->inputs[i]));
-  for (uint32_t i = 0; i < description->num_outputs; ++i)
-    itsSignature.outputs.push_back(describe(description->outputs[i]));
-  itsSignature.symbols.assign(description->symbols, description->symbols + description->num_symbols);
+  itsSignature = describe(*description);
+  if (description->gradient)
+    itsGradient.reset(new Library(description->gradient));
 }
 
+Library::Library(const mlc_api *description) : description(description), itsSignature(describe(*description)) {}
+
 Library::~Library() {
+  itsGradient.reset();
   for (auto [threads, model] : idle)
     description->destroy(model);
-  dlclose(handle);
+  if (handle)
+    dlclose(handle);
 }
 
 Library::Context Library::lend(int threads) {

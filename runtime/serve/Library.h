@@ -24,6 +24,8 @@ public:
 
   const mlc_api &api() const { return *description; }
   const Signature &signature() const { return itsSignature; }
+  /// The model's gradients, where it was compiled with them; else null.
+  Library *gradient() const { return itsGradient.get(); }
 
   /// A context that is lent; goes back at the end of its life.
   class Context final {
@@ -48,10 +50,11 @@ public:
   Context lend(int threads);
 
 private:
-  std::string path;
-  void *handle = nullptr;
+  explicit Library(const mlc_api *description);
+  void *handle = nullptr; // null for gradients, which live in the model's
   const mlc_api *description = nullptr;
   Signature itsSignature;
+  std::unique_ptr<Library> itsGradient;
   std::mutex mutex;
   std::multimap<int, mlc_model *> idle; // by number of threads
 };

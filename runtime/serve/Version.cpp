@@ -93,6 +93,8 @@ Version::Version(const std::string &model, int64_t number, const std::string &fo
                  const QueuePolicy &policy, Scheduler &scheduler)
     : model(model), number(number), folder(folder), itsManifest(std::move(manifest)),
       library(folder + "/" + itsManifest.library), queue(scheduler, library, policy) {
+  if (library.gradient())
+    gradientQueue = std::make_unique<Queue>(scheduler, *library.gradient(), QueuePolicy{});
   std::ifstream file(folder + "/labels.txt");
   for (std::string line; std::getline(file, line);)
     itsLabels.push_back(line);
@@ -106,7 +108,11 @@ std::shared_ptr<Version> Version::load(const std::string &model, int64_t number,
 }
 
 void Version::infer(Request request, Completion done) {
-  const Signature &signature = library.signature();
+  infer({library.signature(), queue}, std::move(request), std::move(done));
+}
+
+void Version::infer(Runnable runnable, Request request, Completion done) {
+  const Signature &signature = runnable.signature;
   std::vector<size_t> chosen = choose(request.outputs, signature);
   std::vector<Tensor> inputs = arrange(std::move(request.inputs), signature);
   int64_t rows = inputs.empty() || inputs.front().sizes.empty() ? 1 : inputs.front().sizes[0];
@@ -120,16 +126,27 @@ void Version::infer(Request request, Completion done) {
       wanted.push_back(outputs[index]);
     done(status, wanted, timing);
   };
-  queue.submit(std::move(inputs), rows, request, std::move(finish));
+  runnable.queue.submit(std::move(inputs), rows, request, std::move(finish));
 }
 
 std::vector<Tensor> Version::inferNow(Request request, std::vector<std::vector<std::byte>> &storage) {
+  return inferNow({library.signature(), queue}, std::move(request), storage);
+}
+
+std::vector<Tensor> Version::gradientNow(Request request, std::vector<std::vector<std::byte>> &storage) {
+  if (!gradientQueue)
+    throw Error(Code::unimplemented, "model '" + model + "' has no gradients; compile it with --with-gradient");
+  return inferNow({library.gradient()->signature(), *gradientQueue}, std::move(request), storage);
+}
+
+std::vector<Tensor> Version::inferNow(Runnable runnable, Request request,
+                                      std::vector<std::vector<std::byte>> &storage) {
   std::mutex mutex;
   std::condition_variable ended;
   bool done = false;
   Status status;
   std::vector<Tensor> outputs;
-  infer(std::move(request), [&](const Status &how, std::span<const Tensor> results, const Timing &) {
+  infer(runnable, std::move(request), [&](const Status &how, std::span<const Tensor> results, const Timing &) {
     std::lock_guard lock(mutex);
     status = how;
     outputs.assign(results.begin(), results.end());

@@ -46,14 +46,28 @@ public:
   /// `infer`, but waits. The outputs' data is in `storage`.
   std::vector<Tensor> inferNow(Request request, std::vector<std::vector<std::byte>> &storage);
 
+  /// The model's gradients by its inputs, as a model that is run like this one: further inputs `cotangent/OUTPUT`,
+  /// outputs `gradient/INPUT`. Throws Error UNIMPLEMENTED where the model was compiled without them.
+  std::vector<Tensor> gradientNow(Request request, std::vector<std::vector<std::byte>> &storage);
+  bool hasGradient() const { return library.gradient(); }
+
 private:
   Version(const std::string &model, int64_t number, const std::string &folder, Manifest manifest,
           const QueuePolicy &policy, Scheduler &scheduler);
 
   Manifest itsManifest;
   std::vector<std::string> itsLabels;
+  /// A model, or its gradients, and where requests for it wait.
+  struct Runnable final {
+    const Signature &signature;
+    Queue &queue;
+  };
+  void infer(Runnable runnable, Request request, Completion done);
+  std::vector<Tensor> inferNow(Runnable runnable, Request request, std::vector<std::vector<std::byte>> &storage);
+
   Library library;
   Queue queue;
+  std::unique_ptr<Queue> gradientQueue;
 };
 
 } // namespace mlc::serve

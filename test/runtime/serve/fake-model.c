@@ -1,4 +1,5 @@
-/* A model as mlc-opt makes them, without the compiler: y = SCALE * x + OFFSET on f32[N, D]. For tests of the server,
+/* A model as mlc-opt makes them, without the compiler: y = SCALE * x + OFFSET on f32[N, D], or x * x with SQUARE; the
+ * latter has gradients. For tests of the server,
  * which compile it several times with other numbers. With DELAY_MS a run takes that long; a run whose first value is
  * FAILS_AT fails; GROW_BYTES of memory are touched by create and freed by destroy. */
 #include "mlc/runtime.h"
@@ -67,7 +68,11 @@ static mlc_status run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *ou
   }
   float *y = outputs->data ? outputs->data : model->output;
   for (size_t i = 0; i < count; ++i)
+#ifdef SQUARE
+    y[i] = x[i] * x[i];
+#else
     y[i] = SCALE * x[i] + OFFSET;
+#endif
   model->sizes[0] = inputs->sizes[0];
   model->sizes[1] = inputs->sizes[1];
   *outputs = (mlc_tensor){y, model->sizes, count * sizeof(float), 2, MLC_F32};
@@ -82,7 +87,38 @@ static void destroy(mlc_model *model) {
   free(model);
 }
 
-static const mlc_api api = {.version = MLC_API_VERSION,
+#ifdef SQUARE
+static mlc_status run_gradient(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *outputs) {
+  mlc_status status = run(model, inputs, outputs); // for the buffer
+  const float *x = inputs[0].data, *cotangent = inputs[1].data;
+  float *gradient = outputs->data;
+  for (int64_t i = 0; i < inputs->sizes[0] * inputs->sizes[1]; ++i)
+    gradient[i] = 2 * x[i] * cotangent[i];
+  return status;
+}
+
+static const mlc_tensor_info gradient_inputs[] = {{INPUT, sizes, axes, MLC_F32, 2},
+                                                  {"cotangent/" OUTPUT, sizes, axes, MLC_F32, 2}};
+static const mlc_tensor_info gradient_output = {"gradient/" INPUT, sizes, axes, MLC_F32, 2};
+static const mlc_api gradient_api = {.version = MLC_API_VERSION,
+                                     .struct_size = sizeof(mlc_api),
+                                     .name = "fake_gradient",
+                                     .metadata = "{}",
+                                     .inputs = gradient_inputs,
+                                     .outputs = &gradient_output,
+                                     .symbols = symbols,
+                                     .num_inputs = 2,
+                                     .num_outputs = 1,
+                                     .num_symbols = 2,
+                                     .create = create,
+                                     .run = run_gradient,
+                                     .destroy = destroy};
+#define GRADIENT .gradient = &gradient_api,
+#else
+#define GRADIENT
+#endif
+
+static const mlc_api api = {GRADIENT.version = MLC_API_VERSION,
                             .struct_size = sizeof(mlc_api),
                             .name = "fake",
                             .metadata = "{}",
