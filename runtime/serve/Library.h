@@ -48,8 +48,8 @@ public:
   Context lend(int threads);
 
 private:
-  std::string path;
-  void *handle = nullptr;
+  struct Image;
+  std::shared_ptr<Image> image;
   const mlc_api *description = nullptr;
   Signature itsSignature;
   std::mutex mutex;
