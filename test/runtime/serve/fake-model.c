@@ -1,6 +1,6 @@
 /* A model as mlc-opt makes them, without the compiler: y = SCALE * x + OFFSET on f32[N, D]. For tests of the server,
  * which compile it several times with other numbers. With DELAY_MS a run takes that long; a run whose first value is
- * FAILS_AT fails; GROW_BYTES of memory are touched by create and freed by destroy. */
+ * FAILS_AT fails; GROW_BYTES of memory are touched by create and freed by destroy. BROKEN is of another version. */
 #include "mlc/runtime.h"
 
 #include <stdlib.h>
@@ -82,7 +82,13 @@ static void destroy(mlc_model *model) {
   free(model);
 }
 
-static const mlc_api api = {.version = MLC_API_VERSION,
+#ifdef BROKEN
+#define VERSION 999
+#else
+#define VERSION MLC_API_VERSION
+#endif
+
+static const mlc_api api = {.version = VERSION,
                             .struct_size = sizeof(mlc_api),
                             .name = "fake",
                             .metadata = "{}",
