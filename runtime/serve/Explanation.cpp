@@ -7,6 +7,7 @@
 #include <map>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 namespace mlc::serve {
 

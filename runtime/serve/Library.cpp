@@ -3,8 +3,12 @@
 
 #include "runtime/serve/Error.h"
 
+#include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace mlc::serve {
@@ -35,18 +39,63 @@ Signature describe(const mlc_api &api) {
 
 } // namespace
 
-Library::Library(const std::string &path) {
-  handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle)
-    throw Error(Code::failedPrecondition, std::string("cannot load the library: ") + dlerror());
-  auto find = reinterpret_cast<const mlc_api *(*)()>(dlsym(handle, MLC_LIBRARY_API_SYMBOL));
+/// A file that is loaded. The dynamic linker knows files by the names they were opened with, and gives out the old one
+/// where another file has the name now. So each file is opened through a descriptor of its folder: no other file has
+/// this name as long as the descriptor is open. It also finds the weights of a folder that has been moved.
+struct Library::Image final {
+  explicit Image(const std::string &path) {
+    size_t slash = path.rfind('/');
+    std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
+    folder =
+        open(slash == std::string::npos ? "." : path.substr(0, slash + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+      throw Error(Code::failedPrecondition, "cannot load the library: " + path + ": " + std::strerror(errno));
+    handle = dlopen(("/proc/self/fd/" + std::to_string(folder) + "/" + base).c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+      std::string reason = dlerror();
+      close(folder);
+      throw Error(Code::failedPrecondition, "cannot load the library: " + path + ": " + reason);
+    }
+  }
+  ~Image() {
+    dlclose(handle);
+    close(folder);
+  }
+
+  /// The image of a file; of a file that is loaded the one that there is, so that it has one name only. Opening and
+  /// closing exclude each other, lest the linker knows a file by a name whose descriptor was closed.
+  static std::shared_ptr<Image> of(const std::string &path) {
+    static std::mutex mutex;
+    static std::map<std::pair<dev_t, ino_t>, std::unique_ptr<Image>> images;
+    struct stat status;
+    if (stat(path.c_str(), &status) != 0)
+      throw Error(Code::failedPrecondition, "cannot load the library: " + path + ": " + std::strerror(errno));
+    std::pair<dev_t, ino_t> file(status.st_dev, status.st_ino);
+    std::lock_guard lock(mutex);
+    auto found = images.find(file);
+    if (found == images.end())
+      found = images.emplace(file, std::make_unique<Image>(path)).first;
+    ++found->second->users;
+    return {found->second.get(), [file](Image *image) {
+              std::lock_guard lock(mutex);
+              if (--image->users == 0)
+                images.erase(file);
+            }};
+  }
+
+  int folder;
+  void *handle;
+  int users = 0;
+};
+
+Library::Library(const std::string &path) : image(Image::of(path)) {
+  auto find = reinterpret_cast<const mlc_api *(*)()>(dlsym(image->handle, MLC_LIBRARY_API_SYMBOL));
   if (find)
     description = find();
   if (!find || description->version != MLC_API_VERSION || description->struct_size != sizeof(mlc_api)) {
     std::string reason = find ? "expected version " + std::to_string(MLC_API_VERSION) + " of the API, but got " +
                                     std::to_string(description->version)
                               : "not a library compiled by mlc (no symbol " MLC_LIBRARY_API_SYMBOL ")";
-    dlclose(handle);
     throw Error(Code::failedPrecondition, path + ": " + reason);
   }
   itsSignature = describe(*description);
@@ -60,8 +109,6 @@ Library::~Library() {
   itsGradient.reset();
   for (auto [threads, model] : idle)
     description->destroy(model);
-  if (handle)
-    dlclose(handle);
 }
 
 Library::Context Library::lend(int threads) {

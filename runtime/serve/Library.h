@@ -51,7 +51,8 @@ public:
 
 private:
   explicit Library(const mlc_api *description);
-  void *handle = nullptr; // null for gradients, which live in the model's
+  struct Image;
+  std::shared_ptr<Image> image; // null for gradients, which live in the model's
   const mlc_api *description = nullptr;
   Signature itsSignature;
   std::unique_ptr<Library> itsGradient;

@@ -2,8 +2,10 @@
 #ifndef MLC_RUNTIME_SERVE_MANIFEST_H
 #define MLC_RUNTIME_SERVE_MANIFEST_H
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace mlc::serve {
 
@@ -20,15 +22,19 @@ struct Manifest final {
   std::string sourceSha256;
   std::string commit;  ///< git commit of the source; empty where it is not in a repository
   std::string created; ///< RFC 3339, UTC
+  std::string sha256;  ///< of manifest.json itself, by which two versions of the same number are told apart
 
   /// Reads it; throws Error NOT_FOUND where there is none, DATA_LOSS where it is not valid.
   static Manifest read(const std::string &folder);
   /// Throws Error DATA_LOSS that names the file that is missing, of another size or of another hash.
   void verify(const std::string &folder) const;
+  /// The text of manifest.json; without `sha256`, which is of this text.
+  std::string toJson() const;
 };
 
 /// SHA-256 of a file as hexadecimal; throws Error NOT_FOUND.
 std::string sha256OfFile(const std::string &path);
+std::string sha256OfText(std::string_view text);
 
 } // namespace mlc::serve
 

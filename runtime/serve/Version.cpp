@@ -104,6 +104,11 @@ std::shared_ptr<Version> Version::load(const std::string &model, int64_t number,
                                        const LoadOptions &options, Scheduler &scheduler) {
   Manifest manifest = Manifest::read(folder);
   manifest.verify(folder);
+  return load(model, number, folder, std::move(manifest), options, scheduler);
+}
+
+std::shared_ptr<Version> Version::load(const std::string &model, int64_t number, const std::string &folder,
+                                       Manifest manifest, const LoadOptions &options, Scheduler &scheduler) {
   return std::shared_ptr<Version>(new Version(model, number, folder, std::move(manifest), options.queue, scheduler));
 }
 

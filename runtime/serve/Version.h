@@ -26,6 +26,9 @@ public:
   /// Error with the reason where the version cannot be served.
   static std::shared_ptr<Version> load(const std::string &model, int64_t number, const std::string &folder,
                                        const LoadOptions &options, Scheduler &scheduler);
+  /// The same for a folder whose manifest was verified.
+  static std::shared_ptr<Version> load(const std::string &model, int64_t number, const std::string &folder,
+                                       Manifest manifest, const LoadOptions &options, Scheduler &scheduler);
 
   const std::string model;
   const int64_t number;

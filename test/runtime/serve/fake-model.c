@@ -1,7 +1,7 @@
 /* A model as mlc-opt makes them, without the compiler: y = SCALE * x + OFFSET on f32[N, D], or x * x with SQUARE; the
  * latter has gradients. For tests of the server,
  * which compile it several times with other numbers. With DELAY_MS a run takes that long; a run whose first value is
- * FAILS_AT fails; GROW_BYTES of memory are touched by create and freed by destroy. */
+ * FAILS_AT fails; GROW_BYTES of memory are touched by create and freed by destroy. BROKEN is of another version. */
 #include "mlc/runtime.h"
 
 #include <stdlib.h>
@@ -118,7 +118,13 @@ static const mlc_api gradient_api = {.version = MLC_API_VERSION,
 #define GRADIENT
 #endif
 
-static const mlc_api api = {GRADIENT.version = MLC_API_VERSION,
+#ifdef BROKEN
+#define VERSION 999
+#else
+#define VERSION MLC_API_VERSION
+#endif
+
+static const mlc_api api = {GRADIENT.version = VERSION,
                             .struct_size = sizeof(mlc_api),
                             .name = "fake",
                             .metadata = "{}",
