@@ -158,6 +158,7 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
         std::pair("clip", "clip gradients: 'global_norm(limit=1)'"),
         std::pair("ema", "moving average of the weights: 'ema(decay=0.99)'"),
         std::pair("early_stopping", "when to end early: 'early_stopping(patience=3)'"),
+        std::pair("shuffle", "false keeps the order of the data"),
         std::pair("batch", "samples of a step where the program is not told another number"),
         std::pair("epochs", "passes over the data, likewise")})
     app.add_option(optionOf(key), options.trainingConfig[key], what)->group("Training");

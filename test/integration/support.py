@@ -1,6 +1,7 @@
 """What the integration tests share: paths, running the tools, making models."""
 import json
 import os
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -65,6 +66,18 @@ def value(name, shape, dtype=T.FLOAT):
 
 def weights(name, array):
     return nh.from_array(np.asarray(array), name)
+
+
+def read_safetensors(path):
+    """The arrays of a file by name."""
+    types = {"F32": np.float32, "I64": np.int64, "I32": np.int32, "F64": np.float64}
+    with open(path, "rb") as file:
+        size, = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+        data = file.read()
+    header.pop("__metadata__", None)
+    return {name: np.frombuffer(data[t["data_offsets"][0]:t["data_offsets"][1]], types[t["dtype"]]).reshape(t["shape"])
+            for name, t in header.items()}
 
 
 def mlp(batch="N"):

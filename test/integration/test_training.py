@@ -12,22 +12,9 @@ import onnx
 import onnxruntime
 from onnx import helper as h
 
-from support import OPT, ROOT, ToolTest, model, value, weights
+from support import OPT, ROOT, ToolTest, model, read_safetensors, value, weights
 
 LANGUAGE = os.path.join(ROOT, "docs", "examples", "mnist_cnn.mlc")
-
-
-def read_safetensors(path):
-    import json
-    import struct
-    types = {"F32": np.float32, "I64": np.int64, "I32": np.int32, "F64": np.float64}
-    with open(path, "rb") as file:
-        size, = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(size))
-        data = file.read()
-    header.pop("__metadata__", None)
-    return {name: np.frombuffer(data[t["data_offsets"][0]:t["data_offsets"][1]], types[t["dtype"]]).reshape(t["shape"])
-            for name, t in header.items()}
 
 
 def small_model():
