@@ -82,7 +82,8 @@ Queue::Queue(Scheduler &scheduler, Library &library, QueuePolicy policy)
 }
 
 Queue::~Queue() {
-  std::lock_guard lock(scheduler.mutex);
+  std::unique_lock lock(scheduler.mutex);
+  scheduler.left.wait(lock, [&] { return active == 0; });
   std::erase(scheduler.queues, this);
 }
 

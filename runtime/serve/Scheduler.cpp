@@ -55,12 +55,19 @@ std::optional<Scheduler::Work> Scheduler::next(Clock::time_point &when) {
       work.threads = share(free, total, others);
     free -= work.threads;
     ++queue.running;
+    ++queue.active;
     return work;
   }
   return std::nullopt;
 }
 
-void Scheduler::execute(Work work) { work.queue->run(work.batch, work.threads); }
+void Scheduler::execute(Work work) {
+  work.queue->run(work.batch, work.threads);
+  std::lock_guard lock(mutex);
+  if (--work.queue->active == 0)
+    left.notify_all();
+  // Behind this the end of the batch may be that of its version, and so of the queue.
+}
 
 void Scheduler::submit(Queue &queue, Queue::Pending pending, uint32_t level) {
   std::optional<Work> work;
