@@ -145,8 +145,6 @@ template <typename Stream> Awaitable<bool> Session<Stream>::shakeHands() {
 }
 
 template <typename Stream> Awaitable<bool> Session<Stream>::awaitFirstByte() {
-  if (core->closing && buffer.size() == 0 && phase == Phase::writing)
-    co_return false;
   enter(Phase::idle, core->closing ? limits.lingerTime : limits.idleTime);
   while (watching) // it reads, and nobody else may
     co_await wake.async_wait(token);
