@@ -298,7 +298,7 @@ Explainer::~Explainer() {
   worker.join();
 }
 
-void Explainer::submit(std::shared_ptr<Version> version, ExplanationRequest request, Done done) {
+void Explainer::submit(std::shared_ptr<Version> version, ExplanationRequest request, Completion done) {
   {
     std::lock_guard lock(mutex);
     if (tasks.size() >= mostWaiting)
@@ -326,7 +326,14 @@ void Explainer::work() {
     } catch (...) {
       status = currentExceptionStatus();
     }
-    task.done(status, explanation);
+    std::vector<Tensor> outputs = explanation.attributions;
+    auto add = [&](const char *name, mlc_dtype dtype, const auto &values) {
+      if (!values.empty())
+        outputs.push_back({name, dtype, {int64_t(values.size())}, values.data(), values.size() * sizeof(values[0])});
+    };
+    add("convergence_delta", MLC_F64, explanation.convergenceDelta);
+    add("target", MLC_I64, explanation.targets);
+    task.done(status, outputs, {});
   }
 }
 

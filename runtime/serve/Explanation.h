@@ -53,16 +53,16 @@ class Explainer final {
 public:
   Explainer();
   ~Explainer();
-  using Done = std::function<void(const Status &status, const Explanation &explanation)>;
-  /// `done` is called on the explainer's thread and keeps alive what the request points at. Throws Error UNAVAILABLE
-  /// where too many wait.
-  void submit(std::shared_ptr<Version> version, ExplanationRequest request, Done done);
+  /// `done` gets the attributions under the names of the inputs, then "convergence_delta" (f64[N], where there is one)
+  /// and "target" (i64[N]). It is called on the explainer's thread and keeps alive what the request points at. Throws
+  /// Error UNAVAILABLE where too many wait.
+  void submit(std::shared_ptr<Version> version, ExplanationRequest request, Completion done);
 
 private:
   struct Task final {
     std::shared_ptr<Version> version;
     ExplanationRequest request;
-    Done done;
+    Completion done;
   };
   void work();
   std::mutex mutex;

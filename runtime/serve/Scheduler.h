@@ -53,8 +53,8 @@ struct Statistics final {
 
 class Scheduler;
 
-/// Where the requests for one version wait. Lives as long as the version, which outlives its requests; its end waits for
-/// threads that are about to leave it.
+/// Where the requests for one version wait. Lives as long as the version, which outlives its requests; its end waits
+/// for threads that are about to leave it.
 class Queue final {
 public:
   Queue(Scheduler &scheduler, Library &library, QueuePolicy policy);
@@ -112,7 +112,7 @@ private:
   std::vector<std::deque<Pending>> levels; // by priority, the highest first
   size_t count = 0;
   int running = 0;
-  int active = 0; // batches that a thread works on, answers included
+  int active = 0;                                        // batches that a thread works on, answers included
   Clock::time_point earliest = Clock::time_point::max(); // no deadline of a waiting request is before it
   std::chrono::nanoseconds alone{0};                     // what a run on one thread took, smoothed
   std::vector<std::vector<std::byte>> buffers;           // for inputs of batches, to use again

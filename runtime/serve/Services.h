@@ -2,6 +2,7 @@
 #ifndef MLC_RUNTIME_SERVE_SERVICES_H
 #define MLC_RUNTIME_SERVE_SERVICES_H
 
+#include "runtime/serve/Explanation.h"
 #include "runtime/serve/Registry.h"
 #include "runtime/serve/Telemetry.h"
 
@@ -11,6 +12,7 @@ namespace mlc::serve {
 struct Services final {
   Registry &registry;
   Telemetry &telemetry;
+  Explainer *explainer = nullptr; ///< null where predictions are not explained
 };
 
 } // namespace mlc::serve

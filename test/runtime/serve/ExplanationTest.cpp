@@ -116,14 +116,21 @@ TEST_F(ExplanationTest, ExplainsOnAThreadOfItsOwn) {
   std::promise<std::vector<float>> promise;
   ExplanationRequest how = request();
   how.method = ExplanationMethod::saliency;
-  explainer.submit(version, how, [&](const Status &status, const Explanation &explanation) {
+  explainer.submit(version, how, [&](const Status &status, std::span<const Tensor> outputs, const Timing &) {
     EXPECT_TRUE(status.ok()) << status.message;
-    promise.set_value(floats(explanation.attributions.at(0)));
+    ASSERT_EQ(outputs.size(), 2u); // no convergence delta
+    EXPECT_EQ(outputs[0].name, "x");
+    EXPECT_EQ(outputs[1].name, "target");
+    EXPECT_EQ(outputs[1].sizes, std::vector<int64_t>{2});
+    promise.set_value(floats(outputs[0]));
   });
   EXPECT_EQ(promise.get_future().get(), (std::vector<float>{0, 6, 8, 0}));
   std::promise<Status> failed;
   how.targets = {7};
-  explainer.submit(version, how, [&](const Status &status, const Explanation &) { failed.set_value(status); });
+  explainer.submit(version, how, [&](const Status &status, std::span<const Tensor> outputs, const Timing &) {
+    EXPECT_TRUE(outputs.empty());
+    failed.set_value(status);
+  });
   EXPECT_EQ(failed.get_future().get().code, Code::invalidArgument);
 }
 
