@@ -44,14 +44,33 @@ std::string platform(const ModelConfig &model) {
   return model.model_platform().empty() ? "tensorflow" : model.model_platform();
 }
 
-/// Keeps what the parser of text says; the first thing that it says is the cause.
-struct FirstError final : google::protobuf::io::ErrorCollector {
+/// Keeps what the parser of text says; the first error is the cause of the others.
+struct Said final : google::protobuf::io::ErrorCollector {
   void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string &message) override {
-    if (text.empty())
-      text = std::to_string(line + 1) + ":" + std::to_string(column + 1) + ": " + message;
+    errors.push_back(at(line, column) + message);
   }
-  std::string text;
+  void AddWarning(int line, google::protobuf::io::ColumnNumber column, const std::string &message) override {
+    warnings.push_back(at(line, column) + message);
+  }
+  static std::string at(int line, int column) {
+    return std::to_string(line + 1) + ":" + std::to_string(column + 1) + ": ";
+  }
+  std::vector<std::string> errors, warnings;
 };
+
+std::vector<std::string> read(const std::string &path, google::protobuf::Message &message, bool lenient) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    throw Error(Code::notFound, path + ": cannot be read: " + std::strerror(errno));
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  Said said;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&said);
+  parser.AllowUnknownField(lenient);
+  if (!parser.ParseFromString(text, &message))
+    throw invalid(path + ":" + (said.errors.empty() ? " cannot be parsed" : said.errors.front()));
+  return said.warnings;
+}
 
 } // namespace
 
@@ -84,15 +103,11 @@ std::vector<ModelConfig> checkedModels(const ModelServerConfig &config, const Mo
 }
 
 void readTextFile(const std::string &path, google::protobuf::Message &message) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw Error(Code::notFound, path + ": cannot be read: " + std::strerror(errno));
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(text, &message))
-    throw invalid(path + ":" + error.text);
+  read(path, message, /*lenient=*/false);
+}
+
+std::vector<std::string> readTextFileLeniently(const std::string &path, google::protobuf::Message &message) {
+  return read(path, message, /*lenient=*/true);
 }
 
 } // namespace mlc::serve

@@ -19,6 +19,8 @@ std::string localFolder(const std::string &basePath);
 
 /// Reads a file in protobuf's text format. Throws Error NOT_FOUND, or INVALID_ARGUMENT with the line and what is wrong.
 void readTextFile(const std::string &path, google::protobuf::Message &message);
+/// The same, but skips fields that the message does not have; returns where they are and what they are called.
+std::vector<std::string> readTextFileLeniently(const std::string &path, google::protobuf::Message &message);
 
 } // namespace mlc::serve
 

@@ -111,6 +111,8 @@ struct Registry::Models final {
   Models(const RegistryOptions &options, Scheduler &scheduler) : options(options), scheduler(scheduler) {
     if (!this->options.log)
       this->options.log = [](const std::string &message) { std::cerr << message + "\n"; };
+    if (!this->options.load.log)
+      this->options.load.log = this->options.log;
     thread = std::thread([this] { work(); });
   }
   ~Models() {

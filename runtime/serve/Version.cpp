@@ -1,6 +1,8 @@
 //===- Version.cpp - a version of a model that is loaded ---------------------------------------------------------===//
 #include "runtime/serve/Version.h"
 
+#include "runtime/serve/BatchingFiles.h"
+
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
@@ -87,12 +89,18 @@ std::vector<size_t> choose(const std::vector<std::string> &wanted, const Signatu
   return chosen;
 }
 
+/// The policy without batches where samples of several requests cannot be one run.
+QueuePolicy policyFor(const Library &library, QueuePolicy policy) {
+  policy.batching = policy.batching && library.signature().batchable();
+  return policy;
+}
+
 } // namespace
 
 Version::Version(const std::string &model, int64_t number, const std::string &folder, Manifest manifest,
                  const QueuePolicy &policy, Scheduler &scheduler)
     : model(model), number(number), folder(folder), itsManifest(std::move(manifest)),
-      library(folder + "/" + itsManifest.library), queue(scheduler, library, policy) {
+      library(folder + "/" + itsManifest.library), queue(scheduler, library, policyFor(library, policy)) {
   if (library.gradient())
     gradientQueue = std::make_unique<Queue>(scheduler, *library.gradient(), QueuePolicy{});
   std::ifstream file(folder + "/labels.txt");
@@ -109,7 +117,14 @@ std::shared_ptr<Version> Version::load(const std::string &model, int64_t number,
 
 std::shared_ptr<Version> Version::load(const std::string &model, int64_t number, const std::string &folder,
                                        Manifest manifest, const LoadOptions &options, Scheduler &scheduler) {
-  return std::shared_ptr<Version>(new Version(model, number, folder, std::move(manifest), options.queue, scheduler));
+  QueuePolicy policy = options.queue;
+  if (options.perModelBatching)
+    policy = policyBeside(folder, policy, options.log).value_or(policy);
+  std::shared_ptr<Version> version(new Version(model, number, folder, std::move(manifest), policy, scheduler));
+  if (policy.batching && !version->policy().batching && options.log)
+    options.log("model " + model + ", version " + std::to_string(number) +
+                ": requests run one by one, because axis 0 of its inputs and outputs is not one symbolic size");
+  return version;
 }
 
 void Version::infer(Request request, Completion done) {

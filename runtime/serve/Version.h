@@ -2,6 +2,7 @@
 #ifndef MLC_RUNTIME_SERVE_VERSION_H
 #define MLC_RUNTIME_SERVE_VERSION_H
 
+#include "runtime/serve/Log.h"
 #include "runtime/serve/Manifest.h"
 #include "runtime/serve/Scheduler.h"
 
@@ -16,6 +17,7 @@ struct LoadOptions final {
   bool perModelBatching = false; ///< whether such a file is read
   bool warmUp = true;
   int warmUpIterations = 1;
+  Log log; ///< of warnings; may be null
 };
 
 /// A loaded version: whoever holds a pointer to it can run it, also when it has been taken out of service meanwhile.

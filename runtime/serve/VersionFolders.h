@@ -8,9 +8,9 @@
 #ifndef MLC_RUNTIME_SERVE_VERSIONFOLDERS_H
 #define MLC_RUNTIME_SERVE_VERSIONFOLDERS_H
 
+#include "runtime/serve/Log.h"
 #include "runtime/serve/Manifest.h"
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,9 +18,6 @@
 #include <vector>
 
 namespace mlc::serve {
-
-/// What an operator should know; one line without an end.
-using Log = std::function<void(const std::string &message)>;
 
 class VersionFolders final {
 public:

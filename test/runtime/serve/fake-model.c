@@ -1,7 +1,8 @@
 /* A model as mlc-opt makes them, without the compiler: y = SCALE * x + OFFSET on f32[N, D], or x * x with SQUARE; the
  * latter has gradients. For tests of the server,
  * which compile it several times with other numbers. With DELAY_MS a run takes that long; a run whose first value is
- * FAILS_AT fails; GROW_BYTES of memory are touched by create and freed by destroy. BROKEN is of another version. */
+ * FAILS_AT fails; GROW_BYTES of memory are touched by create and freed by destroy. BROKEN is of another version,
+ * SINGLE takes one row. */
 #include "mlc/runtime.h"
 
 #include <stdlib.h>
@@ -37,8 +38,13 @@ struct mlc_model {
   char *memory;
 };
 
+#ifdef SINGLE
+static const int64_t sizes[] = {1, MLC_DYNAMIC_SIZE};
+static const int32_t axes[] = {-1, 1};
+#else
 static const int64_t sizes[] = {MLC_DYNAMIC_SIZE, MLC_DYNAMIC_SIZE};
 static const int32_t axes[] = {0, 1};
+#endif
 static const char *const symbols[] = {"N", "D"};
 static const mlc_tensor_info input = {INPUT, sizes, axes, MLC_F32, 2};
 static const mlc_tensor_info output = {OUTPUT, sizes, axes, MLC_F32, 2};
