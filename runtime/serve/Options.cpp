@@ -80,9 +80,12 @@ void addFlags(CLI::App &app, Options &o) {
   app.add_flag("--enable_serialization_as_tensor_content", o.tensorContent,
                "answer Predict with tensor_content instead of typed lists");
   app.add_option("--access_log", o.accessLog, "a line of JSON a call into this file; - for standard error");
-  app.add_option("--masking_file", o.maskingFile, "rules for inputs that are logged");
-  app.add_option("--log_inputs_rate", o.logInputsRate, "share of the calls whose inputs are logged, masked")
+  app.add_option("--access_log_sample", o.accessLogSample, "share of the calls without an error that is logged")
       ->check(CLI::Range(0.0, 1.0));
+  app.add_flag("--log_inputs", o.logInputs, "log inputs, too, as far as --masking_file lets them through");
+  app.add_option("--masking_file", o.maskingFile, "rules for inputs that are logged");
+  app.add_option("--drain_notice_in_ms", o.drainNoticeMs,
+                 "time after SIGTERM that it serves on, but is not ready, so that balancers notice");
   app.add_option("--drain_timeout_in_ms", o.drainMs, "time that calls in flight have after SIGTERM");
   app.add_option("--max_body_bytes", o.maxBodyBytes, "size of a request's body; larger ones are refused");
   app.add_option("--max_inflated_bytes", o.maxInflatedBytes, "the same for a body that is compressed");

@@ -34,10 +34,12 @@ struct Options final {
 
   int threads = 0; ///< of all runs together; 0 for one a core
   std::string restSslConfigFile, tokenFile;
-  std::string accessLog; ///< a path, or "-" for standard error; empty for none
+  std::string accessLog;      ///< a path, or "-" for standard error; empty for none
+  double accessLogSample = 1; ///< the share of the calls without an error that is logged
+  bool logInputs = false;     ///< whether the log has inputs, masked
   std::string maskingFile;
-  double logInputsRate = 0; ///< the share of the calls whose inputs are logged, masked
-  int drainMs = 30000;
+  int drainNoticeMs = 0; ///< how long it serves on, but is not ready, after SIGTERM
+  int drainMs = 30000;   ///< all in all
   uint64_t maxBodyBytes = 256ull << 20, maxInflatedBytes = 100ull << 20;
   int maxConnections = 4096;
   size_t maxWaiting = 4096;
