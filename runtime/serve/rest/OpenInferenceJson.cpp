@@ -1,0 +1,454 @@
+//===- OpenInferenceJson.cpp - inference requests and answers of the Open Inference Protocol ---------------------===//
+#include "runtime/serve/rest/OpenInferenceJson.h"
+
+#include "runtime/serve/JsonText.h"
+#include "runtime/serve/rest/BinaryTensors.h"
+#include "runtime/serve/rest/Classification.h"
+
+#include <simdjson.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace mlc::serve {
+
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+constexpr size_t deepest = 64; // levels of JSON
+
+Error invalid(const std::string &message) { return Error(Code::invalidArgument, message); }
+
+/// Whether a call of simdjson succeeded; a member that is missing or null is no failure, everything else throws.
+void check(simdjson::error_code error, std::string_view what) {
+  if (error)
+    throw invalid("failed to parse the request JSON buffer: " + std::string(what) + ": " +
+                  simdjson::error_message(error));
+}
+
+/// The member of an object; nothing where it is missing or null.
+std::optional<ondemand::value> member(ondemand::object &object, std::string_view name) {
+  ondemand::value value;
+  simdjson::error_code error = object.find_field_unordered(name).get(value);
+  if (error == simdjson::NO_SUCH_FIELD)
+    return std::nullopt;
+  check(error, name);
+  bool null = false;
+  check(value.is_null().get(null), name);
+  if (null)
+    return std::nullopt;
+  return value;
+}
+
+std::string readString(ondemand::value value, std::string_view name) {
+  std::string_view text;
+  check(value.get_string().get(text), name);
+  return std::string(text);
+}
+
+/// A number of at least 0, which clients also send as a string.
+uint64_t readCount(ondemand::value value, std::string_view name) {
+  uint64_t number = 0;
+  ondemand::json_type type;
+  check(value.type().get(type), name);
+  check(type == ondemand::json_type::string ? value.get_uint64_in_string().get(number) : value.get_uint64().get(number),
+        name);
+  return number;
+}
+
+bool readBool(ondemand::value value, std::string_view name) {
+  bool flag = false;
+  check(value.get_bool().get(flag), name);
+  return flag;
+}
+
+/// Reads the `data` of a tensor: all values in one list, or lists nested as the sizes say.
+class DataReader final {
+public:
+  DataReader(Tensor &tensor, std::byte *to, int64_t count) : tensor(tensor), to(to), left(count), count(count) {}
+
+  void read(ondemand::value value) {
+    ondemand::json_type type;
+    check(value.type().get(type), "data");
+    if (type != ondemand::json_type::array) {
+      if (!tensor.sizes.empty())
+        throw invalid("input '" + tensor.name + "': expected a list as data");
+      readScalar(value);
+      return;
+    }
+    ondemand::array array;
+    check(value.get_array().get(array), "data");
+    readTop(array);
+    if (left > 0)
+      throw wrongCount(std::to_string(count - left));
+  }
+
+private:
+  /// The outermost list: its first element says whether the values are nested.
+  void readTop(ondemand::array array) {
+    bool nested = false, first = true;
+    int64_t rows = 0;
+    for (auto element : array) {
+      ondemand::value value;
+      check(std::move(element).get(value), "data");
+      if (std::exchange(first, false)) {
+        ondemand::json_type type;
+        check(value.type().get(type), "data");
+        nested = type == ondemand::json_type::array;
+      }
+      if (!nested) {
+        readScalar(value);
+        continue;
+      }
+      if (tensor.sizes.empty() || ++rows > tensor.sizes[0])
+        throw ragged();
+      readNested(value, 1);
+    }
+    if (nested && rows != tensor.sizes[0])
+      throw ragged();
+  }
+
+  void readNested(ondemand::value value, size_t axis) {
+    if (axis == tensor.sizes.size())
+      return readScalar(value);
+    ondemand::array array;
+    check(value.get_array().get(array), "data");
+    int64_t size = 0;
+    for (auto element : array) {
+      ondemand::value inner;
+      check(std::move(element).get(inner), "data");
+      if (++size > tensor.sizes[axis])
+        throw ragged();
+      readNested(inner, axis + 1);
+    }
+    if (size != tensor.sizes[axis])
+      throw ragged();
+  }
+
+  void readScalar(ondemand::value value) {
+    if (left-- <= 0)
+      throw wrongCount("more");
+    switch (tensor.dtype) {
+    case MLC_F32:
+      return readFloat<float>(value);
+    case MLC_F64:
+      return readFloat<double>(value);
+    case MLC_I8:
+      return readInteger<int8_t>(value);
+    case MLC_I16:
+      return readInteger<int16_t>(value);
+    case MLC_I32:
+      return readInteger<int32_t>(value);
+    case MLC_I64:
+      return readInteger<int64_t>(value);
+    case MLC_U8:
+      return readInteger<uint8_t>(value);
+    case MLC_U16:
+      return readInteger<uint16_t>(value);
+    case MLC_U32:
+      return readInteger<uint32_t>(value);
+    case MLC_U64:
+      return readInteger<uint64_t>(value);
+    case MLC_BOOL:
+      return readFlag(value);
+    default: // halves have been refused
+      throw Error(Code::internal, "unexpected element type");
+    }
+  }
+
+  template <typename T> void put(T value) {
+    std::memcpy(to, &value, sizeof(T));
+    to += sizeof(T);
+  }
+
+  template <typename T> void readFloat(ondemand::value value) {
+    double number = 0;
+    if (value.get_double().get(number)) {
+      number = readWord(value);
+    } else if (std::isinf(static_cast<T>(number))) {
+      throw wrongValue(value);
+    }
+    put(static_cast<T>(number));
+  }
+
+  /// NaN and the infinities as Triton takes them: bare words that JSON does not have.
+  double readWord(ondemand::value value) {
+    std::string_view word = tokenOf(value);
+    if (word == "NaN")
+      return std::numeric_limits<double>::quiet_NaN();
+    if (word == "Infinity" || word == "-Infinity")
+      return word[0] == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    throw wrongValue(value);
+  }
+
+  template <typename T> void readInteger(ondemand::value value) {
+    using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
+    Wide number = 0;
+    simdjson::error_code error;
+    if constexpr (std::is_signed_v<T>)
+      error = value.get_int64().get(number);
+    else
+      error = value.get_uint64().get(number);
+    if (error || number < Wide(std::numeric_limits<T>::min()) || number > Wide(std::numeric_limits<T>::max()))
+      throw wrongValue(value);
+    put(static_cast<T>(number));
+  }
+
+  void readFlag(ondemand::value value) {
+    bool flag = false;
+    uint64_t number = 2;
+    if (value.get_bool().get(flag)) {
+      if (value.get_uint64().get(number) || number > 1)
+        throw wrongValue(value);
+      flag = number != 0;
+    }
+    put(static_cast<uint8_t>(flag));
+  }
+
+  static std::string_view tokenOf(ondemand::value &value) {
+    std::string_view token = value.raw_json_token();
+    return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
+  }
+
+  Error wrongValue(ondemand::value value) const {
+    return invalid("input '" + tensor.name + "': expected " + openInferenceName(tensor.dtype) + " values, but got " +
+                   std::string(tokenOf(value).substr(0, 64)));
+  }
+  Error wrongCount(const std::string &got) const {
+    return invalid("input '" + tensor.name + "': expected " + std::to_string(count) + " values for sizes " +
+                   sizesText(tensor.sizes) + ", but got " + got);
+  }
+  Error ragged() const {
+    return invalid("input '" + tensor.name + "': expected data nested as sizes " + sizesText(tensor.sizes) +
+                   " or flat");
+  }
+
+  Tensor &tensor;
+  std::byte *to;
+  int64_t left;
+  const int64_t count;
+};
+
+/// Reads requests from a parsed document. Binary tensors are taken one after the other.
+class RequestReader final {
+public:
+  RequestReader(InferenceRequest &request, std::string_view json, std::string_view binary)
+      : request(request), json(json), binary(binary) {}
+
+  void read(ondemand::object object) {
+    if (auto id = member(object, "id"))
+      request.id = readString(*id, "id");
+    if (auto parameters = member(object, "parameters"))
+      readParameters(*parameters);
+    auto inputs = member(object, "inputs");
+    if (!inputs)
+      throw invalid("expected 'inputs' in the request, but got none");
+    ondemand::array array;
+    check(inputs->get_array().get(array), "inputs");
+    for (auto element : array) {
+      ondemand::object input;
+      check(std::move(element).get_object().get(input), "inputs");
+      readInput(input);
+    }
+    if (auto outputs = member(object, "outputs"))
+      readOutputs(*outputs);
+    if (!binary.empty())
+      throw invalid("unexpected additional input data: " + std::to_string(binary.size()) +
+                    " bytes behind the binary tensors");
+  }
+
+private:
+  void readParameters(ondemand::value value) {
+    ondemand::object parameters;
+    check(value.get_object().get(parameters), "parameters");
+    if (auto flag = member(parameters, "binary_data_output"))
+      request.binaryOutputs = readBool(*flag, "binary_data_output");
+    if (auto priority = member(parameters, "priority"))
+      request.priority = static_cast<uint32_t>(
+          std::min<uint64_t>(readCount(*priority, "priority"), std::numeric_limits<uint32_t>::max()));
+    if (auto timeout = member(parameters, "timeout"))
+      request.timeout = std::chrono::microseconds(
+          std::min<uint64_t>(readCount(*timeout, "timeout"), uint64_t(365) * 24 * 3600 * 1'000'000));
+  }
+
+  void readInput(ondemand::object input) {
+    Tensor tensor;
+    auto required = [&](std::string_view name) {
+      auto value = member(input, name);
+      if (!value)
+        throw invalid("expected '" + std::string(name) + "' in input '" + tensor.name + "', but got none");
+      return *value;
+    };
+    tensor.name = readString(required("name"), "name");
+    tensor.dtype = readType(readString(required("datatype"), "datatype"), tensor.name);
+    readSizes(required("shape"), tensor);
+    std::optional<uint64_t> binaryBytes;
+    if (auto value = member(input, "parameters")) {
+      ondemand::object parameters;
+      check(value->get_object().get(parameters), "parameters");
+      if (member(parameters, "shared_memory_region"))
+        throw Error(Code::unimplemented, "unsupported shared memory for input '" + tensor.name + "'");
+      if (auto size = member(parameters, "binary_data_size"))
+        binaryBytes = readCount(*size, "binary_data_size");
+    }
+    int64_t count = elementCount(tensor.sizes);
+    size_t bytes = size_t(count) * elementSize(tensor.dtype);
+    if (binaryBytes) {
+      if (*binaryBytes != bytes)
+        throw invalid("input '" + tensor.name + "': expected " + std::to_string(bytes) + " bytes for " +
+                      openInferenceName(tensor.dtype) + sizesText(tensor.sizes) + ", but got binary_data_size " +
+                      std::to_string(*binaryBytes));
+      tensor.data = takeBinary(binary, bytes, tensor.name).data();
+      tensor.bytes = bytes;
+    } else {
+      readData(required("data"), tensor, count, bytes);
+    }
+    request.inputs.push_back(std::move(tensor));
+  }
+
+  static mlc_dtype readType(const std::string &name, const std::string &input) {
+    if (name == "BYTES")
+      throw invalid("input '" + input + "': unsupported datatype BYTES; models have no strings");
+    return fromOpenInferenceName(name);
+  }
+
+  static void readSizes(ondemand::value value, Tensor &tensor) {
+    ondemand::array array;
+    check(value.get_array().get(array), "shape");
+    for (auto element : array) {
+      int64_t size = 0;
+      check(std::move(element).get_int64().get(size), "shape");
+      if (tensor.sizes.size() == deepest)
+        throw invalid("input '" + tensor.name + "': expected a rank of at most " + std::to_string(deepest));
+      tensor.sizes.push_back(size);
+    }
+  }
+
+  void readData(ondemand::value value, Tensor &tensor, int64_t count, size_t bytes) {
+    if (tensor.dtype == MLC_F16 || tensor.dtype == MLC_BF16)
+      throw invalid("receiving " + std::string(openInferenceName(tensor.dtype)) +
+                    " data via JSON is not supported. Please use the binary data format for input " + tensor.name);
+    // Each value takes a character at least, so that a request cannot ask for more memory than it brings.
+    if (uint64_t(count) > json.size())
+      throw invalid("input '" + tensor.name + "': expected " + std::to_string(count) + " values for sizes " +
+                    sizesText(tensor.sizes) + ", but the request is shorter");
+    request.storage.push_back(std::make_unique_for_overwrite<std::byte[]>(bytes));
+    tensor.data = request.storage.back().get();
+    tensor.bytes = bytes;
+    DataReader(tensor, request.storage.back().get(), count).read(value);
+  }
+
+  void readOutputs(ondemand::value value) {
+    ondemand::array array;
+    check(value.get_array().get(array), "outputs");
+    for (auto element : array) {
+      ondemand::object object;
+      check(std::move(element).get_object().get(object), "outputs");
+      InferenceRequest::Output output;
+      auto name = member(object, "name");
+      if (!name)
+        throw invalid("expected 'name' in an output of the request, but got none");
+      output.name = readString(*name, "name");
+      if (auto value = member(object, "parameters")) {
+        ondemand::object parameters;
+        check(value->get_object().get(parameters), "parameters");
+        if (member(parameters, "shared_memory_region"))
+          throw Error(Code::unimplemented, "unsupported shared memory for output '" + output.name + "'");
+        if (auto flag = member(parameters, "binary_data"))
+          output.binary = readBool(*flag, "binary_data");
+        if (auto classes = member(parameters, "classification"))
+          output.classes = readCount(*classes, "classification");
+      }
+      request.outputs.push_back(std::move(output));
+    }
+  }
+
+  InferenceRequest &request;
+  const std::string_view json;
+  std::string_view binary;
+};
+
+} // namespace
+
+InferenceRequest readInferenceRequest(std::string_view json, std::string_view binary, size_t readable) {
+  // The parser keeps its buffers for the next request of this thread, unless the request was large.
+  constexpr size_t keep = size_t(1) << 20;
+  thread_local ondemand::parser kept;
+  ondemand::parser once;
+  ondemand::parser &parser = json.size() > keep ? once : kept;
+  InferenceRequest request;
+  std::optional<simdjson::padded_string> copy;
+  simdjson::padded_string_view text(json, readable);
+  if (readable < json.size() + simdjson::SIMDJSON_PADDING)
+    text = copy.emplace(json);
+  check(parser.allocate(std::max(json.size(), size_t(4096)), deepest), "document");
+  ondemand::document document;
+  check(parser.iterate(text).get(document), "document");
+  ondemand::object object;
+  check(document.get_object().get(object), "document");
+  RequestReader(request, json, binary).read(object);
+  return request;
+}
+
+InferenceAnswer writeInferenceAnswer(const Version &version, const InferenceRequest &request,
+                                     std::span<const Tensor> outputs) {
+  std::string json = "{\"model_name\":";
+  appendJsonString(json, version.model);
+  json += ",\"model_version\":\"" + std::to_string(version.number) + '"';
+  if (!request.id.empty()) {
+    json += ",\"id\":";
+    appendJsonString(json, request.id);
+  }
+  json += ",\"outputs\":[";
+  std::vector<std::string> classes; // the binary outputs that are not tensors of the model
+  classes.reserve(outputs.size());
+  std::vector<std::string_view> binary;
+  size_t binaryBytes = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Tensor &tensor = outputs[i];
+    const InferenceRequest::Output *asked = request.outputs.empty() ? nullptr : &request.outputs[i];
+    bool isBinary = asked && asked->binary ? *asked->binary : request.binaryOutputs;
+    json += i ? ",{\"name\":" : "{\"name\":";
+    appendJsonString(json, tensor.name);
+    std::string_view bytes(static_cast<const char *>(tensor.data), tensor.bytes);
+    std::optional<Classes> largest;
+    if (asked && asked->classes)
+      largest = largestClasses(tensor, asked->classes, version.labels(), version.signature().batchable());
+    json += ",\"datatype\":\"";
+    json += largest ? "BYTES" : openInferenceName(tensor.dtype);
+    json += "\",\"shape\":" + sizesText(largest ? largest->sizes : tensor.sizes);
+    if (isBinary) {
+      if (largest)
+        bytes = classes.emplace_back(binaryStrings(largest->texts));
+      json += ",\"parameters\":{\"binary_data_size\":" + std::to_string(bytes.size()) + "}}";
+      binary.push_back(bytes);
+      binaryBytes += bytes.size();
+      continue;
+    }
+    json += ",\"data\":[";
+    if (largest) {
+      for (size_t j = 0; j < largest->texts.size(); ++j) {
+        json += j ? "," : "";
+        appendJsonString(json, largest->texts[j]);
+      }
+    } else {
+      if (tensor.dtype == MLC_F16 || tensor.dtype == MLC_BF16)
+        throw invalid("sending " + std::string(openInferenceName(tensor.dtype)) +
+                      " data via JSON is not supported. Please use the binary data format for output " + tensor.name);
+      appendJsonValues(json, tensor, tensor.bytes / elementSize(tensor.dtype));
+    }
+    json += "]}";
+  }
+  json += "]}";
+  InferenceAnswer answer;
+  answer.jsonBytes = binary.empty() ? 0 : json.size();
+  answer.body = std::move(json);
+  answer.body.reserve(answer.body.size() + binaryBytes);
+  for (std::string_view bytes : binary)
+    answer.body += bytes;
+  return answer;
+}
+
+} // namespace mlc::serve
