@@ -1,0 +1,137 @@
+//===- Rpc.cpp - calls of gRPC, from their arrival to their answer ------------------------------------------------===//
+#include "runtime/serve/grpc/Rpc.h"
+
+namespace mlc::serve {
+
+namespace {
+
+std::string_view metadata(const grpc::ServerContext &context, const char *key) {
+  auto it = context.client_metadata().find(key);
+  return it == context.client_metadata().end() ? std::string_view()
+                                               : std::string_view(it->second.data(), it->second.size());
+}
+
+/// "ipv4:127.0.0.1:51234" -> "127.0.0.1:51234", "ipv6:%5B::1%5D:51234" -> "[::1]:51234".
+std::string plainPeer(std::string peer) {
+  if (peer.starts_with("ipv4:") || peer.starts_with("ipv6:"))
+    peer.erase(0, 5);
+  for (auto [escape, character] : {std::pair("%5B", '['), std::pair("%5D", ']')})
+    if (size_t at = peer.find(escape); at != std::string::npos)
+      peer.replace(at, 3, 1, character);
+  return peer;
+}
+
+} // namespace
+
+grpc::Status toGrpcStatus(const Status &status) {
+  constexpr size_t most = 1024;
+  std::string message = status.message;
+  if (message.size() > most) {
+    size_t end = most;
+    while (end > most - 4 && (message[end] & 0xc0) == 0x80) // not within a character of UTF-8
+      --end;
+    message.resize(end);
+    message += "...TRUNCATED";
+  }
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code), message);
+}
+
+RpcQueue::RpcQueue(const Services &services, Admit admit, std::unique_ptr<grpc::ServerCompletionQueue> events)
+    : itsServices(services), admit(std::move(admit)), itsEvents(std::move(events)) {}
+
+RpcQueue::~RpcQueue() { stop(); }
+
+void RpcQueue::start(int count) {
+  for (int i = 0; i < count; ++i)
+    threads.emplace_back([this] { wait(); });
+}
+
+void RpcQueue::wait() {
+  void *tag;
+  bool ok;
+  while (itsEvents->Next(&tag, &ok))
+    static_cast<RpcEvent *>(tag)->happened(ok);
+}
+
+void RpcQueue::stop() {
+  {
+    std::unique_lock lock(mutex);
+    if (stopped)
+      return;
+    changed.wait(lock, [this] { return calls == 0; });
+    stopped = true;
+  }
+  changed.notify_all();
+  itsEvents->Shutdown();
+  if (threads.empty()) // the server never started
+    wait();
+  for (std::thread &thread : threads)
+    thread.join();
+  if (slowThread.joinable())
+    slowThread.join();
+}
+
+bool RpcQueue::admits(const grpc::ServerContext &context) const {
+  return !admit || admit(metadata(context, "authorization"));
+}
+
+void RpcQueue::later(std::function<void()> work) {
+  {
+    std::lock_guard lock(mutex);
+    slowWork.push_back(std::move(work));
+    if (!slowThread.joinable())
+      slowThread = std::thread([this] { workLater(); });
+  }
+  changed.notify_all();
+}
+
+void RpcQueue::workLater() {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    changed.wait(lock, [this] { return stopped || !slowWork.empty(); });
+    if (slowWork.empty())
+      return;
+    std::function<void()> work = std::move(slowWork.front());
+    slowWork.pop_front();
+    lock.unlock();
+    work();
+    lock.lock();
+  }
+}
+
+void RpcQueue::born() {
+  std::lock_guard lock(mutex);
+  ++calls;
+}
+
+void RpcQueue::died() {
+  std::lock_guard lock(mutex);
+  if (--calls == 0)
+    changed.notify_all();
+}
+
+Rpc::Rpc(RpcQueue &queue) : itsQueue(queue) { queue.born(); }
+
+Rpc::~Rpc() { itsQueue.died(); }
+
+void Rpc::arrived(const char *service, const char *api, bool open) {
+  call.start = Clock::now();
+  call.entrypoint = "GRPC";
+  call.api = api;
+  call.method = "POST";
+  call.path = std::string("/") + service + "/" + api;
+  call.peer = plainPeer(context.peer());
+  call.traceParent = metadata(context, "traceparent");
+  call.requestId = metadata(context, "x-request-id");
+  if (!open && !itsQueue.admits(context))
+    throw Error(Code::unauthenticated, "expected the metadata 'authorization: Bearer TOKEN' with a known token");
+}
+
+void Rpc::limit(Request &request) const {
+  std::chrono::system_clock::time_point deadline = context.deadline();
+  if (deadline != std::chrono::system_clock::time_point::max())
+    request.deadline = Clock::now() + (deadline - std::chrono::system_clock::now());
+  request.cancelled = gone;
+}
+
+} // namespace mlc::serve
