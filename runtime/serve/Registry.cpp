@@ -658,6 +658,15 @@ std::shared_ptr<Version> Registry::find(const ModelSpec &spec) const {
                                           : "Latest(" + spec.name + ")"));
 }
 
+std::vector<std::shared_ptr<Version>> Registry::available(const std::string &model) const {
+  std::shared_ptr<const Snapshot> now = served->look();
+  std::vector<std::shared_ptr<Version>> versions;
+  if (auto found = now->models.find(model); found != now->models.end())
+    for (const auto &[number, version] : found->second.versions)
+      versions.push_back(version);
+  return versions;
+}
+
 std::vector<VersionStatus> Registry::statuses(const std::string &model, std::optional<int64_t> version) const {
   std::shared_ptr<const Snapshot> now = served->look();
   auto found = now->models.find(model);

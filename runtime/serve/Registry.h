@@ -60,6 +60,9 @@ public:
   /// "…Specific(NAME, N)", INVALID_ARGUMENT for an unknown label.
   std::shared_ptr<Version> find(const ModelSpec &spec) const;
 
+  /// The versions of a model that are served, the lowest number first; none where there is no such model.
+  std::vector<std::shared_ptr<Version>> available(const std::string &model) const;
+
   /// Versions that were ever aspired, newest first, also of models that are no longer configured; throws Error
   /// NOT_FOUND as TensorFlow Serving words it. Of those that ended, a few are kept.
   std::vector<VersionStatus> statuses(const std::string &model, std::optional<int64_t> version = std::nullopt) const;
