@@ -46,9 +46,10 @@ struct Options final {
   Limits limits;
   std::shared_ptr<const TlsOptions> tls; ///< null: without TLS. Not on Unix sockets
   std::shared_ptr<const Tokens> tokens;  ///< null: everyone may do everything
-  /// Paths that need no token: those that ask whether the server is well.
-  std::vector<std::string> openPaths = {"/livez", "/readyz",         "/healthz",        "/health",
-                                        "/ping",  "/v2/health/live", "/v2/health/ready"};
+  /// Paths that need no token: those that ask whether the server is well, and the status page's files, which ask for
+  /// one.
+  std::vector<std::string> openPaths = {"/livez", "/readyz",         "/healthz",         "/health",   "/",
+                                        "/ping",  "/v2/health/live", "/v2/health/ready", "/page.css", "/page.js"};
 };
 
 } // namespace mlc::serve::http
