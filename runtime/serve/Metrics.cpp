@@ -12,6 +12,7 @@
 #include <array>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <shared_mutex>
 #include <sstream>
 #include <sys/resource.h>
@@ -78,6 +79,22 @@ prometheus::ClientMetric sample(std::initializer_list<prometheus::ClientMetric::
 
 prometheus::MetricFamily family(const char *name, const char *help, prometheus::MetricType type) {
   return {name, help, type, {}};
+}
+
+/// How many runs had how many samples.
+prometheus::ClientMetric::Histogram batchSizes(const Statistics &sums) {
+  prometheus::ClientMetric::Histogram histogram;
+  for (double bound : sampleBounds())
+    histogram.bucket.push_back({0, bound});
+  histogram.bucket.push_back({0, std::numeric_limits<double>::infinity()});
+  for (const auto &[size, times] : sums.batches) {
+    histogram.sample_count += times.second.count;
+    histogram.sample_sum += double(size) * double(times.second.count);
+    for (auto &bucket : histogram.bucket)
+      if (double(size) <= bucket.upper_bound)
+        bucket.cumulative_count += times.second.count;
+  }
+  return histogram;
 }
 
 /// Resident memory, processor time and open files, under the names that Prometheus' own libraries use.
@@ -203,7 +220,7 @@ struct Metrics::Families final {
     model.examples->Observe(double(call.examples));
     model.exampleTotal->Increment(double(call.examples));
     model.queuing->Observe(micros(call.timing.queue));
-    model.batches->Observe(double(call.timing.batch));
+    model.batches->Observe(double(call.examples));
   }
 };
 
@@ -227,7 +244,25 @@ void Metrics::count(const Call &call, std::chrono::nanoseconds duration) {
   Families::count(families->add(known ? call.model : unknown, call), call, duration);
 }
 
-std::vector<prometheus::MetricFamily> Metrics::tensorFlow() const { return families->tensorFlow.Collect(); }
+std::vector<prometheus::MetricFamily> Metrics::tensorFlow(const Registry &registry) const {
+  using prometheus::MetricType;
+  std::vector<prometheus::MetricFamily> all = families->tensorFlow.Collect();
+  prometheus::MetricFamily runs =
+      family(":tensorflow:serving:batching_session:wrapped_run_count", "", MetricType::Counter);
+  prometheus::MetricFamily sizes =
+      family(":tensorflow:serving:batching_session:processed_batch_size", "", MetricType::Histogram);
+  for (const std::string &model : registry.models())
+    for (const std::shared_ptr<Version> &version : registry.available(model)) {
+      Statistics sums = version->statistics();
+      std::string number = std::to_string(version->number);
+      runs.metric.push_back(sample({{"model_name", model}, {"version", number}}, double(sums.executions)));
+      sizes.metric.push_back(sample({{"model_name", model}, {"version", number}}, 0));
+      sizes.metric.back().histogram = batchSizes(sums);
+    }
+  all.push_back(std::move(runs));
+  all.push_back(std::move(sizes));
+  return all;
+}
 
 std::vector<prometheus::MetricFamily> Metrics::triton(const Registry &registry) const {
   using prometheus::MetricType;
@@ -259,20 +294,12 @@ std::vector<prometheus::MetricFamily> Metrics::triton(const Registry &registry) 
   for (const Column &column : columns)
     all.push_back(family(column.name, column.help, column.type));
   for (const std::string &model : registry.models())
-    for (const VersionStatus &status : registry.statuses(model)) {
-      if (status.state != State::available)
-        continue;
-      std::shared_ptr<Version> version;
-      try {
-        version = registry.find({model, status.number, {}});
-      } catch (const Error &) {
-        continue; // unloaded meanwhile
-      }
+    for (const std::shared_ptr<Version> &version : registry.available(model)) {
       Statistics sums = version->statistics();
       size_t waiting = version->waiting();
       for (size_t i = 0; i < std::size(columns); ++i)
         all[i].metric.push_back(
-            sample({{"model", model}, {"version", std::to_string(status.number)}}, columns[i].value(sums, waiting)));
+            sample({{"model", model}, {"version", std::to_string(version->number)}}, columns[i].value(sums, waiting)));
     }
   std::vector<prometheus::MetricFamily> failures = families->triton.Collect();
   std::move(failures.begin(), failures.end(), std::back_inserter(all));

@@ -23,8 +23,8 @@ public:
 
   void count(const Call &call, std::chrono::nanoseconds duration);
 
-  /// TensorFlow Serving's metrics.
-  std::vector<prometheus::MetricFamily> tensorFlow() const;
+  /// TensorFlow Serving's metrics; those of batches are of the versions that are served now.
+  std::vector<prometheus::MetricFamily> tensorFlow(const Registry &registry) const;
   /// Triton's, of the versions that are served now, and the process's own.
   std::vector<prometheus::MetricFamily> triton(const Registry &registry) const;
 

@@ -47,11 +47,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   try {
     switch (data[0] & 3) {
     case 0:
-      touch(readInferenceRequest(body, "", bytes + room));
-      break;
     case 1: {
-      size_t length = std::min<size_t>(data[1] | data[2] << 8, bytes);
-      touch(readInferenceRequest(body.substr(0, length), body.substr(length), bytes + room));
+      size_t length = data[0] & 1 ? std::min<size_t>(data[1] | data[2] << 8, bytes) : bytes;
+      InferenceRequest request;
+      readInferenceRequest(request, body.substr(0, length), body.substr(length), bytes + room);
+      touch(request);
       break;
     }
     case 2: {

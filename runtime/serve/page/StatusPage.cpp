@@ -40,6 +40,22 @@ json tensorsJson(const std::vector<TensorInfo> &infos, const std::vector<std::st
   return tensors;
 }
 
+/// Nothing for a model without versions, or one that has been taken out meanwhile.
+std::vector<VersionStatus> statusesOf(const Registry &registry, const std::string &model) {
+  try {
+    return registry.statuses(model);
+  } catch (const Error &) {
+    return {};
+  }
+}
+std::map<std::string, int64_t> labelsOf(const Registry &registry, const std::string &model) {
+  try {
+    return registry.labels(model);
+  } catch (const Error &) {
+    return {};
+  }
+}
+
 double micros(std::chrono::nanoseconds time) { return double(time.count()) / 1000; }
 
 /// What a loaded version adds to its line.
@@ -64,7 +80,8 @@ void describe(json &entry, const Version &version) {
 
 } // namespace
 
-bool StatusPage::handles(std::string_view path) {
+bool StatusPage::handles(std::string_view target) {
+  std::string_view path = target.substr(0, target.find('?'));
   return path == "/status.json" ||
          std::any_of(std::begin(files), std::end(files), [&](const File &file) { return file.path == path; });
 }
@@ -93,25 +110,19 @@ std::string StatusPage::statusJson() const {
   json models = json::array();
   for (const std::string &name : registry.models()) {
     json versions = json::array();
-    json labels = json::object();
-    try {
-      labels = registry.labels(name);
-      for (const VersionStatus &status : registry.statuses(name)) {
-        json entry = {{"version", std::to_string(status.number)},
-                      {"state", tensorflow::serving::ModelVersionStatus::State_Name(static_cast<int>(status.state))},
-                      {"error", status.status.message}};
-        if (status.state == State::available)
-          try {
-            describe(entry, *registry.find({name, status.number, {}}));
-          } catch (const Error &) { // unloaded meanwhile
-          }
-        versions.push_back(std::move(entry));
-      }
-    } catch (const Error &) { // it has no versions yet, or is no longer configured
+    std::vector<std::shared_ptr<Version>> available = registry.available(name);
+    for (const VersionStatus &status : statusesOf(registry, name)) {
+      json entry = {{"version", std::to_string(status.number)},
+                    {"state", tensorflow::serving::ModelVersionStatus::State_Name(static_cast<int>(status.state))},
+                    {"error", status.status.message}};
+      for (const std::shared_ptr<Version> &version : available)
+        if (version->number == status.number)
+          describe(entry, *version);
+      versions.push_back(std::move(entry));
     }
     Metrics::Latencies latencies = services.telemetry.metrics().latencies(name);
     models.push_back({{"name", name},
-                      {"labels", labels},
+                      {"labels", labelsOf(registry, name)},
                       {"versions", std::move(versions)},
                       {"latency", {{"bounds_us", latencies.bounds}, {"counts", latencies.counts}}}});
   }

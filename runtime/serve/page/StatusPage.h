@@ -15,7 +15,7 @@ class StatusPage final {
 public:
   explicit StatusPage(Services &services) : services(services) {}
 
-  static bool handles(std::string_view path);
+  static bool handles(std::string_view target);
   void operator()(const std::shared_ptr<const http::Request> &request, const http::Respond &respond) const;
 
 private:

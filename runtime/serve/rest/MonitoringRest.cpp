@@ -8,7 +8,8 @@
 
 namespace mlc::serve {
 
-bool MonitoringRest::handles(std::string_view path) const {
+bool MonitoringRest::handles(std::string_view target) const {
+  std::string_view path = target.substr(0, target.find('?'));
   return path == "/metrics" || (!tensorFlowPath.empty() && path == tensorFlowPath);
 }
 
@@ -19,7 +20,7 @@ void MonitoringRest::operator()(const std::shared_ptr<const http::Request> &requ
   bool all = request->path() == "/metrics";
   if (!all && request->target != tensorFlowPath)
     return respond(http::errorResponse(400, "Unexpected path: " + request->target + ". Should be " + tensorFlowPath));
-  std::vector<prometheus::MetricFamily> families = services.telemetry.metrics().tensorFlow();
+  std::vector<prometheus::MetricFamily> families = services.telemetry.metrics().tensorFlow(services.registry);
   if (all) {
     std::vector<prometheus::MetricFamily> triton = services.telemetry.metrics().triton(services.registry);
     families.insert(families.end(), std::make_move_iterator(triton.begin()), std::make_move_iterator(triton.end()));

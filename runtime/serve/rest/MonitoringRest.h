@@ -15,7 +15,7 @@ public:
   MonitoringRest(Services &services, std::string tensorFlowPath)
       : services(services), tensorFlowPath(std::move(tensorFlowPath)) {}
 
-  bool handles(std::string_view path) const;
+  bool handles(std::string_view target) const;
   void operator()(const std::shared_ptr<const http::Request> &request, const http::Respond &respond) const;
 
 private:

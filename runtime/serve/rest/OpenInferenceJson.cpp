@@ -70,9 +70,7 @@ public:
   DataReader(Tensor &tensor, std::byte *to, int64_t count) : tensor(tensor), to(to), left(count), count(count) {}
 
   void read(ondemand::value value) {
-    ondemand::json_type type;
-    check(value.type().get(type), "data");
-    if (type != ondemand::json_type::array) {
+    if (!isList(value)) {
       if (!tensor.sizes.empty())
         throw invalid("input '" + tensor.name + "': expected a list as data");
       readScalar(value);
@@ -93,11 +91,8 @@ private:
     for (auto element : array) {
       ondemand::value value;
       check(std::move(element).get(value), "data");
-      if (std::exchange(first, false)) {
-        ondemand::json_type type;
-        check(value.type().get(type), "data");
-        nested = type == ondemand::json_type::array;
-      }
+      if (std::exchange(first, false))
+        nested = isList(value);
       if (!nested) {
         readScalar(value);
         continue;
@@ -205,6 +200,12 @@ private:
       flag = number != 0;
     }
     put(static_cast<uint8_t>(flag));
+  }
+
+  /// By its first byte, since NaN has no type.
+  static bool isList(ondemand::value &value) {
+    std::string_view token = value.raw_json_token();
+    return token.starts_with('[');
   }
 
   static std::string_view tokenOf(ondemand::value &value) {
@@ -372,13 +373,12 @@ private:
 
 } // namespace
 
-InferenceRequest readInferenceRequest(std::string_view json, std::string_view binary, size_t readable) {
+void readInferenceRequest(InferenceRequest &request, std::string_view json, std::string_view binary, size_t readable) {
   // The parser keeps its buffers for the next request of this thread, unless the request was large.
   constexpr size_t keep = size_t(1) << 20;
   thread_local ondemand::parser kept;
   ondemand::parser once;
   ondemand::parser &parser = json.size() > keep ? once : kept;
-  InferenceRequest request;
   std::optional<simdjson::padded_string> copy;
   simdjson::padded_string_view text(json, readable);
   if (readable < json.size() + simdjson::SIMDJSON_PADDING)
@@ -389,7 +389,6 @@ InferenceRequest readInferenceRequest(std::string_view json, std::string_view bi
   ondemand::object object;
   check(document.get_object().get(object), "document");
   RequestReader(request, json, binary).read(object);
-  return request;
 }
 
 InferenceAnswer writeInferenceAnswer(const Version &version, const InferenceRequest &request,

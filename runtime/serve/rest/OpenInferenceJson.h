@@ -34,8 +34,9 @@ struct InferenceRequest final {
 };
 
 /// Reads a request: `json` is the first part of a body, the binary tensors are the rest of it. What is behind `json` in
-/// memory, up to `readable` bytes from its start, may be read (not used), which saves a copy. Throws Error.
-InferenceRequest readInferenceRequest(std::string_view json, std::string_view binary, size_t readable);
+/// memory, up to `readable` bytes from its start, may be read (not used), which saves a copy. Throws Error; the id is
+/// known then, where it could be read.
+void readInferenceRequest(InferenceRequest &request, std::string_view json, std::string_view binary, size_t readable);
 
 /// A request that is nothing but the bytes of the model's only input, of which one size may be unknown; with another
 /// one in axis 0, which is 1 then. The outputs are binary. Throws Error.

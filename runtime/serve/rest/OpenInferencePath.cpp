@@ -37,7 +37,8 @@ std::string_view takePart(std::string_view &path) {
 OpenInferencePath OpenInferencePath::parse(std::string_view path) {
   OpenInferencePath parsed;
   path.remove_prefix(std::min<size_t>(path.size(), 4)); // "/v2/"
-  if (path.starts_with("models/") && path.size() > 7) {
+  // The statistics of all models are where those of a model "stats" would be described.
+  if (path.starts_with("models/") && path.size() > 7 && path != "models/stats") {
     path.remove_prefix(7);
     parsed.model.name = percentDecoded(takePart(path));
     if (path.starts_with("versions/") && path.size() > 9) {

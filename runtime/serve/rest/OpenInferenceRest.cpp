@@ -118,7 +118,9 @@ int openInferenceHttpStatus(Code code) {
   }
 }
 
-bool OpenInferenceRest::handles(std::string_view path) { return path == "/v2" || path.starts_with("/v2/"); }
+bool OpenInferenceRest::handles(std::string_view target) {
+  return target.starts_with("/v2") && (target.size() == 3 || target[3] == '/' || target[3] == '?');
+}
 
 void OpenInferenceRest::operator()(const std::shared_ptr<const http::Request> &request, http::Respond respond) {
   auto exchange = std::make_shared<Exchange>(services, request, std::move(respond));
@@ -189,14 +191,9 @@ http::Response OpenInferenceRest::modelReady(Exchange &exchange) {
 http::Response OpenInferenceRest::modelMetadata(Exchange &exchange) {
   std::shared_ptr<Version> version = findVersion(services.registry, exchange.path.model);
   exchange.call.version = version->number;
-  std::vector<int64_t> numbers;
-  for (const VersionStatus &status : services.registry.statuses(version->model))
-    if (status.state == State::available)
-      numbers.push_back(status.number);
-  std::sort(numbers.begin(), numbers.end());
   json versions = json::array();
-  for (int64_t number : numbers)
-    versions.push_back(std::to_string(number));
+  for (const std::shared_ptr<Version> &other : services.registry.available(version->model))
+    versions.push_back(std::to_string(other->number));
   json properties = json::object();
   const Manifest &manifest = version->manifest();
   for (const auto &[name, value] : {std::pair<const char *, const std::string &>{"compiler", manifest.compiler},
@@ -223,11 +220,12 @@ void OpenInferenceRest::infer(const std::shared_ptr<Exchange> &exchange) {
   std::string_view body = request.body;
   std::optional<size_t> jsonBytes = readJsonLength(request.header("Inference-Header-Content-Length"), body.size());
   const Signature &signature = exchange->version->signature();
-  exchange->inference =
-      jsonBytes == 0 ? readRawRequest(body, signature)
-                     : readInferenceRequest(body.substr(0, jsonBytes.value_or(body.size())),
-                                            body.substr(jsonBytes.value_or(body.size())), request.body.capacity());
   InferenceRequest &inference = exchange->inference;
+  if (jsonBytes == 0)
+    inference = readRawRequest(body, signature);
+  else
+    readInferenceRequest(inference, body.substr(0, jsonBytes.value_or(body.size())),
+                         body.substr(jsonBytes.value_or(body.size())), request.body.capacity());
   Request wanted;
   wanted.inputs = std::move(inference.inputs);
   for (const InferenceRequest::Output &output : inference.outputs)

@@ -12,12 +12,12 @@
 
 namespace mlc::serve {
 
-/// An http::Handler for the paths that it `handles`. Thread-safe; outlives its requests.
+/// An http::Handler for the targets that it `handles`. Thread-safe; outlives its requests.
 class OpenInferenceRest final {
 public:
   explicit OpenInferenceRest(Services &services) : services(services), triton(services) {}
 
-  static bool handles(std::string_view path);
+  static bool handles(std::string_view target);
   void operator()(const std::shared_ptr<const http::Request> &request, http::Respond respond);
 
 private:

@@ -204,7 +204,8 @@ json TritonRest::traceSetting(const http::Request &request, const OpenInferenceP
     findVersion(services.registry, {path.model.name, {}, {}});
   if (request.method != "POST")
     return settings;
-  for (const auto &[name, value] : readBody(request).items())
+  json wanted = readBody(request);
+  for (const auto &[name, value] : wanted.items())
     if (!settings.contains(name) || (!value.is_null() && value != settings[name]))
       throw Error(Code::unimplemented, "unsupported trace setting '" + name.substr(0, 64) + "'");
   return settings;
@@ -241,21 +242,16 @@ json TritonRest::index(const http::Request &request) {
 
 json TritonRest::statistics(const OpenInferencePath &path) {
   json all = json::array();
-  auto add = [&](const ModelSpec &spec) { all.push_back(statisticsJson(*findVersion(services.registry, spec))); };
   auto addAvailable = [&](const std::string &model) {
-    for (const VersionStatus &status : services.registry.statuses(model))
-      if (status.state == State::available)
-        try {
-          add({model, status.number, {}});
-        } catch (const Error &) { // unloaded meanwhile
-        }
+    for (const std::shared_ptr<Version> &version : services.registry.available(model))
+      all.push_back(statisticsJson(*version));
   };
   const ModelSpec &spec = path.model;
   if (spec.name.empty()) {
     for (const std::string &model : services.registry.models())
       addAvailable(model);
   } else if (spec.version || !spec.label.empty()) {
-    add(spec);
+    all.push_back(statisticsJson(*findVersion(services.registry, spec)));
   } else {
     findVersion(services.registry, spec); // an error for a model that is not served
     addAvailable(spec.name);

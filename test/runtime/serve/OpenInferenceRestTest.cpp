@@ -104,6 +104,7 @@ TEST_F(OpenInferenceRestTest, RefusesOtherPathsAndMethods) {
   EXPECT_EQ(headerOf(call(std::ref(rest), makeRequest("PUT", "/v2/logging")), "Allow"), "GET, POST");
   EXPECT_TRUE(OpenInferenceRest::handles("/v2"));
   EXPECT_TRUE(OpenInferenceRest::handles("/v2/x"));
+  EXPECT_TRUE(OpenInferenceRest::handles("/v2?x"));
   EXPECT_FALSE(OpenInferenceRest::handles("/v2x"));
   EXPECT_FALSE(OpenInferenceRest::handles("/v1/models"));
 }
@@ -429,7 +430,8 @@ TEST(OpenInferenceRaw, FindsTheUnknownSize) {
 template <typename T> std::vector<T> readValues(const std::string &type, const std::string &data, size_t count) {
   std::string text = R"({"inputs":[{"name":"x","shape":[)" + std::to_string(count) + R"(],"datatype":")" + type +
                      R"(","data":)" + data + "}]}";
-  InferenceRequest request = readInferenceRequest(text, "", text.size());
+  InferenceRequest request;
+  readInferenceRequest(request, text, "", text.size());
   std::vector<T> values(count);
   EXPECT_EQ(request.inputs[0].bytes, count * sizeof(T));
   std::memcpy(values.data(), request.inputs[0].data, count * sizeof(T));
@@ -475,8 +477,9 @@ TEST(OpenInferenceTypes, OfHalvesAreBinary) {
                                    {"name":"b","shape":[1],"datatype":"BF16","parameters":{"binary_data_size":2}},
                                    {"name":"c","shape":[3],"datatype":"BOOL","parameters":{"binary_data_size":3}}]})";
   std::string body = text + "aaaabbccc";
-  InferenceRequest request = readInferenceRequest(std::string_view(body).substr(0, text.size()),
-                                                  std::string_view(body).substr(text.size()), body.size());
+  InferenceRequest request;
+  std::string_view all = body;
+  readInferenceRequest(request, all.substr(0, text.size()), all.substr(text.size()), body.size());
   ASSERT_EQ(request.inputs.size(), 3u);
   EXPECT_EQ(request.inputs[0].dtype, MLC_F16);
   EXPECT_EQ(request.inputs[1].dtype, MLC_BF16);

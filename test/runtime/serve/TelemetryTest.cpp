@@ -54,11 +54,12 @@ std::vector<json> lines(const std::string &path) {
 // -- Metrics ---------------------------------------------------------------------------------------------------------
 
 TEST(Metrics, HaveTensorFlowServingsNames) {
+  ServedModels models;
   Metrics metrics;
   metrics.count(inference("half"), std::chrono::microseconds(100));
   metrics.count(inference("half"), std::chrono::microseconds(15));
   metrics.count(inference("half", 1, {Code::invalidArgument, "no"}), std::chrono::microseconds(100));
-  std::string text = metricsText(metrics.tensorFlow());
+  std::string text = metricsText(metrics.tensorFlow(models.registry));
   EXPECT_TRUE(has(text, "# TYPE :tensorflow:serving:request_count counter"));
   EXPECT_EQ(text.find("# HELP"), std::string::npos);
   EXPECT_TRUE(has(text, ":tensorflow:serving:request_count{model_name=\"half\",status=\"OK\"} 2")) << text;
@@ -86,6 +87,7 @@ TEST(Metrics, HaveTensorFlowServingsNames) {
 }
 
 TEST(Metrics, CountCallsOfModelsThatAreServedByName) {
+  ServedModels models;
   Metrics metrics;
   for (int i = 0; i < 100; ++i)
     metrics.count(inference("guess" + std::to_string(i), -1, {Code::notFound, "no"}), {});
@@ -94,7 +96,7 @@ TEST(Metrics, CountCallsOfModelsThatAreServedByName) {
   Call other = inference("half");
   other.api = "GetModelMetadata";
   metrics.count(other, {});
-  std::string text = metricsText(metrics.tensorFlow());
+  std::string text = metricsText(metrics.tensorFlow(models.registry));
   EXPECT_TRUE(has(text, ":tensorflow:serving:request_count{model_name=\"\",status=\"NOT_FOUND\"} 100")) << text;
   EXPECT_TRUE(has(text, ":tensorflow:serving:request_count{model_name=\"half\",status=\"NOT_FOUND\"} 1"));
   EXPECT_TRUE(has(text, ":tensorflow:serving:request_count{model_name=\"half\",status=\"OK\"} 1"));
@@ -102,9 +104,10 @@ TEST(Metrics, CountCallsOfModelsThatAreServedByName) {
 }
 
 TEST(Metrics, KeepNamesOfModelsApart) {
+  ServedModels models;
   Metrics metrics;
   metrics.count(inference("a\"b\\c\nd"), {});
-  EXPECT_NE(metricsText(metrics.tensorFlow()).find("model_name=\"a\\\"b\\\\c\\nd\""), std::string::npos);
+  EXPECT_NE(metricsText(metrics.tensorFlow(models.registry)).find("model_name=\"a\\\"b\\\\c\\nd\""), std::string::npos);
 }
 
 TEST(Metrics, AreCountedByManyThreads) {
@@ -138,18 +141,22 @@ TEST(Metrics, AreServedOnTwoPaths) {
   EXPECT_FALSE(MonitoringRest(models.services, "").handles("/monitoring/prometheus/metrics"));
   http::Response all = call(monitoring, makeRequest("GET", "/metrics"));
   EXPECT_TRUE(all.type.starts_with("text/plain"));
-  for (const char *line :
-       {"nv_inference_request_success{model=\"half\",version=\"2\"} 2",
-        "nv_inference_request_success{model=\"half\",version=\"1\"} 0",
-        "nv_inference_request_failure{model=\"half\",reason=\"OTHER\",version=\"2\"} 1",
-        "nv_inference_count{model=\"half\",version=\"2\"} 4", "nv_inference_exec_count{model=\"half\",version=\"2\"} 2",
-        "nv_inference_pending_request_count{model=\"half\",version=\"2\"} 0",
-        "# TYPE nv_inference_request_duration_us counter", "# TYPE nv_inference_queue_duration_us counter",
-        "# TYPE nv_inference_compute_input_duration_us counter",
-        "# TYPE nv_inference_compute_infer_duration_us counter",
-        "# TYPE nv_inference_compute_output_duration_us counter", "# TYPE nv_inference_pending_request_count gauge",
-        "# TYPE process_resident_memory_bytes gauge",
-        ":tensorflow:serving:request_count{model_name=\"half\",status=\"OK\"} 2"})
+  for (
+      const char *line :
+      {"nv_inference_request_success{model=\"half\",version=\"2\"} 2",
+       "nv_inference_request_success{model=\"half\",version=\"1\"} 0",
+       "nv_inference_request_failure{model=\"half\",reason=\"OTHER\",version=\"2\"} 1",
+       "nv_inference_count{model=\"half\",version=\"2\"} 4", "nv_inference_exec_count{model=\"half\",version=\"2\"} 2",
+       "nv_inference_pending_request_count{model=\"half\",version=\"2\"} 0",
+       "# TYPE nv_inference_request_duration_us counter", "# TYPE nv_inference_queue_duration_us counter",
+       "# TYPE nv_inference_compute_input_duration_us counter", "# TYPE nv_inference_compute_infer_duration_us counter",
+       "# TYPE nv_inference_compute_output_duration_us counter", "# TYPE nv_inference_pending_request_count gauge",
+       "# TYPE process_resident_memory_bytes gauge",
+       ":tensorflow:serving:batching_session:wrapped_run_count{model_name=\"half\",version=\"2\"} 2",
+       ":tensorflow:serving:batching_session:processed_batch_size_sum{model_name=\"half\",version=\"2\"} 4",
+       ":tensorflow:serving:batching_session:processed_batch_size_bucket{model_name=\"half\",version=\"2\",le=\"1\"} 0",
+       ":tensorflow:serving:batching_session:processed_batch_size_bucket{model_name=\"half\",version=\"2\",le=\"2\"} 2",
+       ":tensorflow:serving:request_count{model_name=\"half\",status=\"OK\"} 2"})
     EXPECT_TRUE(has(all.body, line)) << line << "\n" << all.body;
   EXPECT_EQ(call(monitoring, makeRequest("GET", "/metrics?x=1")).status, 200);
 
