@@ -1,2 +1,11 @@
 //===- main.cpp - the server of compiled models ------------------------------------------------------------------===//
-int main() { return 0; }
+#include "runtime/serve/ModelServer.h"
+#include "runtime/serve/Options.h"
+
+#include <string_view>
+
+int main(int argc, char **argv) {
+  int exitCode = 0;
+  auto options = mlc::serve::parseOptions(argc, argv, exitCode);
+  return options ? mlc::serve::runModelServer(*options) : exitCode;
+}

@@ -420,13 +420,14 @@ TEST_F(HttpServer, AsksForTokens) {
   options.tokens = std::make_shared<Tokens>(std::vector<std::string>{"first", "second"});
   serve(options);
   for (const char *token : {"first", "second"})
-    EXPECT_EQ(
-        HttpClient(server->port()).ask("GET", "/", "", "Authorization: Bearer " + std::string(token) + "\r\n").status,
-        200);
+    EXPECT_EQ(HttpClient(server->port())
+                  .ask("GET", "/v1/models", "", "Authorization: Bearer " + std::string(token) + "\r\n")
+                  .status,
+              200);
   for (const char *header :
        {"", "Authorization: Bearer third\r\n", "Authorization: Bearer firs\r\n", "Authorization: Bearer \r\n",
         "Authorization: Basic first\r\n", "Authorization: first\r\n"}) {
-    Answer answer = HttpClient(server->port()).ask("GET", "/", "", header);
+    Answer answer = HttpClient(server->port()).ask("GET", "/v1/models", "", header);
     EXPECT_EQ(answer.status, 401) << header;
     EXPECT_EQ(answer.headers["www-authenticate"], "Bearer");
   }
