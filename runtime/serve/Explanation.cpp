@@ -2,6 +2,7 @@
 #include "runtime/serve/Explanation.h"
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -335,6 +336,27 @@ void Explainer::work() {
     add("target", MLC_I64, explanation.targets);
     task.done(status, outputs, {});
   }
+}
+
+void inferOrExplain(const std::shared_ptr<Version> &version, Request request, const ExplanationParameters &parameters,
+                    Explainer *explainer, Completion done) {
+  if (parameters.method.empty())
+    return version->infer(std::move(request), std::move(done));
+  if (!explainer)
+    throw Error(Code::unimplemented, "this server does not explain predictions");
+  if (!request.outputs.empty())
+    throw Error(Code::invalidArgument, "expected no outputs with the parameter 'explain', which gives those of the "
+                                       "explanation; 'explain_output' is the one that is explained");
+  ExplanationRequest explanation;
+  explanation.inputs = std::move(request.inputs);
+  explanation.method = parseExplanationMethod(parameters.method);
+  explanation.output = parameters.output;
+  if (parameters.target)
+    explanation.targets = {*parameters.target};
+  if (parameters.steps)
+    explanation.steps = static_cast<int>(std::clamp<int64_t>(*parameters.steps, 0, INT_MAX));
+  explanation.deadline = request.deadline;
+  explainer->submit(version, std::move(explanation), std::move(done));
 }
 
 } // namespace mlc::serve

@@ -17,6 +17,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace mlc::serve {
@@ -71,6 +72,18 @@ private:
   bool stopping = false;
   std::thread worker;
 };
+
+/// What the parameters of a request of the Open Inference Protocol ask of an explanation.
+struct ExplanationParameters final {
+  std::string method;                   ///< "explain"; empty for a prediction
+  std::string output;                   ///< "explain_output"
+  std::optional<int64_t> target, steps; ///< "explain_target", "explain_steps"
+};
+
+/// Runs a request, or explains it where its parameters say so. Throws Error as Version::infer and Explainer::submit do;
+/// UNIMPLEMENTED where there is no explainer.
+void inferOrExplain(const std::shared_ptr<Version> &version, Request request, const ExplanationParameters &parameters,
+                    Explainer *explainer, Completion done);
 
 } // namespace mlc::serve
 

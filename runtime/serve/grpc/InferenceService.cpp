@@ -41,7 +41,7 @@ bool isNothing(const InferParameter &parameter) {
 
 /// Triton's parameters. Those of sequences are refused: their requests would be run as if they knew nothing of each
 /// other. Others are a client's own.
-void readParameters(const ModelInferRequest &message, Request &request) {
+void readParameters(const ModelInferRequest &message, Request &request, ExplanationParameters &explanation) {
   for (const auto &[name, parameter] : message.parameters()) {
     if (name == "priority") {
       request.priority = static_cast<uint32_t>(std::min<uint64_t>(number(name, parameter), UINT32_MAX));
@@ -49,6 +49,13 @@ void readParameters(const ModelInferRequest &message, Request &request) {
       constexpr uint64_t day = 86'400'000'000;
       if (uint64_t microseconds = std::min(number(name, parameter), day))
         request.deadline = std::min(request.deadline, Clock::now() + std::chrono::microseconds(microseconds));
+    } else if (name == "explain") {
+      explanation.method = parameter.string_param();
+    } else if (name == "explain_output") {
+      explanation.output = parameter.string_param();
+    } else if (name == "explain_target" || name == "explain_steps") {
+      (name == "explain_target" ? explanation.target : explanation.steps) =
+          static_cast<int64_t>(std::min<uint64_t>(number(name, parameter), INT64_MAX));
     } else if (name.starts_with("sequence_") && !isNothing(parameter)) {
       throw Error(Code::unimplemented,
                   "unsupported parameter '" + name.substr(0, 64) + "'; models keep no state between requests");
@@ -80,14 +87,15 @@ void infer(const Services &services, const Inference &inference, const std::func
   call.version = version->number;
   Request request;
   limit(request);
-  readParameters(message, request);
+  ExplanationParameters explanation;
+  readParameters(message, request, explanation);
   request.inputs = fromInferRequest(message, *inference.storage);
   if (!request.inputs.empty())
     call.examples = request.inputs[0].sizes.empty() ? 1 : request.inputs[0].sizes[0];
   for (const auto &output : message.outputs())
     request.outputs.push_back(output.name());
-  version->infer(std::move(request), [inference, done = std::move(done)](
-                                         const Status &status, std::span<const Tensor> outputs, const Timing &timing) {
+  auto answer = [inference, done = std::move(done)](const Status &status, std::span<const Tensor> outputs,
+                                                    const Timing &timing) {
     Call &call = *inference.call;
     call.timing = timing;
     Status result = status;
@@ -103,7 +111,8 @@ void infer(const Services &services, const Inference &inference, const std::func
       }
     }
     done(result);
-  });
+  };
+  inferOrExplain(version, std::move(request), explanation, services.explainer, std::move(answer));
 }
 
 void InferenceService::listen(RpcQueue &queue) {

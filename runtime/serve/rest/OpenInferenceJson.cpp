@@ -272,6 +272,16 @@ private:
     if (auto timeout = member(parameters, "timeout"))
       request.timeout = std::chrono::microseconds(
           std::min<uint64_t>(readCount(*timeout, "timeout"), uint64_t(365) * 24 * 3600 * 1'000'000));
+    auto readNumber = [&](const char *name, std::optional<int64_t> &number) {
+      if (auto value = member(parameters, name))
+        number = static_cast<int64_t>(std::min<uint64_t>(readCount(*value, name), INT64_MAX));
+    };
+    if (auto method = member(parameters, "explain"))
+      request.explanation.method = readString(*method, "explain");
+    if (auto output = member(parameters, "explain_output"))
+      request.explanation.output = readString(*output, "explain_output");
+    readNumber("explain_target", request.explanation.target);
+    readNumber("explain_steps", request.explanation.steps);
   }
 
   void readInput(ondemand::object input) {

@@ -6,7 +6,7 @@
 #ifndef MLC_RUNTIME_SERVE_REST_OPENINFERENCEJSON_H
 #define MLC_RUNTIME_SERVE_REST_OPENINFERENCEJSON_H
 
-#include "runtime/serve/Version.h"
+#include "runtime/serve/Explanation.h"
 
 #include <chrono>
 #include <memory>
@@ -31,6 +31,7 @@ struct InferenceRequest final {
   bool binaryOutputs = false;
   uint32_t priority = 0;
   std::chrono::microseconds timeout{0}; ///< 0 for none
+  ExplanationParameters explanation;
 };
 
 /// Reads a request: `json` is the first part of a body, the binary tensors are the rest of it. What is behind `json` in

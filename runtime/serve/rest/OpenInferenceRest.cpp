@@ -237,24 +237,25 @@ void OpenInferenceRest::infer(const std::shared_ptr<Exchange> &exchange) {
   bool hasRows = signature.batchable() && !wanted.inputs.empty() && !wanted.inputs[0].sizes.empty();
   call.examples = hasRows ? wanted.inputs[0].sizes[0] : 1;
   services.telemetry.noteInputs(call, wanted.inputs);
-  exchange->version->infer(
-      std::move(wanted), [exchange](const Status &status, std::span<const Tensor> outputs, const Timing &timing) {
-        exchange->call.timing = timing;
-        if (!status.ok())
-          return exchange->fail(status);
-        try {
-          InferenceAnswer answer = writeInferenceAnswer(*exchange->version, exchange->inference, outputs);
-          http::Response response;
-          response.body = std::move(answer.body);
-          if (answer.jsonBytes) {
-            response.type = "application/octet-stream";
-            response.headers.emplace_back("Inference-Header-Content-Length", std::to_string(answer.jsonBytes));
-          }
-          exchange->finish(std::move(response));
-        } catch (...) {
-          exchange->fail(currentExceptionStatus());
-        }
-      });
+  inferOrExplain(exchange->version, std::move(wanted), inference.explanation, services.explainer,
+                 [exchange](const Status &status, std::span<const Tensor> outputs, const Timing &timing) {
+                   exchange->call.timing = timing;
+                   if (!status.ok())
+                     return exchange->fail(status);
+                   try {
+                     InferenceAnswer answer = writeInferenceAnswer(*exchange->version, exchange->inference, outputs);
+                     http::Response response;
+                     response.body = std::move(answer.body);
+                     if (answer.jsonBytes) {
+                       response.type = "application/octet-stream";
+                       response.headers.emplace_back("Inference-Header-Content-Length",
+                                                     std::to_string(answer.jsonBytes));
+                     }
+                     exchange->finish(std::move(response));
+                   } catch (...) {
+                     exchange->fail(currentExceptionStatus());
+                   }
+                 });
 }
 
 } // namespace mlc::serve

@@ -334,6 +334,38 @@ TEST_F(OpenInferenceRestTest, KeepsTimeoutsAndPriorities) {
   EXPECT_EQ(infer(body, "slow").status, 200);
 }
 
+TEST_F(OpenInferenceRestTest, ExplainsPredictionsByParameters) {
+  Explainer explainer;
+  models.services.explainer = &explainer;
+  writeVersion(models.folder.path("empty/1"), "square");
+  models.registry.poll();
+  json body = input({1, 3}, {1, 2});
+  body["parameters"] = {{"explain", "integrated_gradients"}, {"explain_target", 1}, {"explain_steps", 2}};
+  http::Response response = infer(body, "empty");
+  ASSERT_EQ(response.status, 200) << response.body;
+  json outputs = json::parse(response.body)["outputs"];
+  ASSERT_EQ(outputs.size(), 3u);
+  EXPECT_EQ(outputs[0]["name"], "x");
+  EXPECT_EQ(outputs[0]["shape"], (json{1, 2}));
+  EXPECT_NEAR(outputs[0]["data"][0], 0, 1e-5);
+  EXPECT_NEAR(outputs[0]["data"][1], 9, 1e-5);
+  EXPECT_EQ(outputs[1]["name"], "convergence_delta");
+  EXPECT_EQ(outputs[1]["datatype"], "FP64");
+  EXPECT_NEAR(outputs[1]["data"][0], 0, 1e-5);
+  EXPECT_EQ(outputs[2]["name"], "target");
+  EXPECT_EQ(outputs[2]["data"], json{1});
+  body["parameters"]["explain_target"] = 2;
+  expectError(infer(body, "empty"), 400, "expected a target in [0, 2), but got 2");
+  body["parameters"]["explain"] = "lime";
+  expectError(infer(body, "empty"), 400, "expected the method saliency or integrated_gradients, but got 'lime'");
+  body["parameters"] = {{"explain", "saliency"}};
+  expectError(infer(body, "half"), 501, "has no gradients; compile it with --with-gradient");
+  body["outputs"] = {{{"name", "y"}}};
+  expectError(infer(body, "empty"), 400, "expected no outputs with the parameter 'explain'");
+  models.services.explainer = nullptr;
+  expectError(infer(body, "empty"), 501, "this server does not explain predictions");
+}
+
 TEST_F(OpenInferenceRestTest, SaysWhyAModelFailed) {
   expectError(infer(input({-12345}, {1, 1})), 400, "fake: a value is out of range");
   EXPECT_EQ(models.telemetry.calls().back().version, 2);
