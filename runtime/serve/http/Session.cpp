@@ -54,7 +54,10 @@ const std::string &date() {
 /// What the copies of a Respond share: gives the answer to the session, once.
 template <typename Stream> struct Session<Stream>::Answerer final {
   explicit Answerer(std::shared_ptr<Session> session) : session(std::move(session)) {}
-  ~Answerer() { give(errorResponse(500, "the request was dropped without an answer")); }
+  ~Answerer() {
+    if (!given.test())
+      give(errorResponse(500, "the request was dropped without an answer"));
+  }
 
   void give(Response response) {
     if (given.test_and_set())
