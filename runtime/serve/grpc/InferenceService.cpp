@@ -4,6 +4,7 @@
 #include "runtime/serve/grpc/InferStream.h"
 #include "runtime/serve/grpc/InferTensor.h"
 #include "runtime/serve/grpc/ModelMessages.h"
+#include "runtime/serve/rest/Classification.h"
 
 #include <algorithm>
 
@@ -68,9 +69,37 @@ void readParameters(const ModelInferRequest &message, Request &request, Explanat
   };
   for (const auto &input : message.inputs())
     refuse(input, "shared_memory_region", "send its elements in the request");
-  for (const auto &output : message.outputs()) {
+  for (const auto &output : message.outputs())
     refuse(output, "shared_memory_region", "its elements come in the response");
-    refuse(output, "classification", "it is by HTTP only");
+}
+
+/// Triton's classification: the largest elements of an output in place of all of them.
+void addClasses(const Tensor &output, uint64_t most, const Version &version, ModelInferResponse &response) {
+  Classes classes = largestClasses(output, most, version.labels(), version.signature().batchable());
+  auto *tensor = response.add_outputs();
+  tensor->set_name(output.name);
+  tensor->set_datatype("BYTES");
+  tensor->mutable_shape()->Add(classes.sizes.begin(), classes.sizes.end());
+  std::string &bytes = *response.add_raw_output_contents();
+  for (const std::string &text : classes.texts) {
+    auto length = static_cast<uint32_t>(text.size());
+    bytes.append(reinterpret_cast<const char *>(&length), sizeof length);
+    bytes += text;
+  }
+}
+
+void addOutputs(const ModelInferRequest &message, const Version &version, std::span<const Tensor> outputs,
+                ModelInferResponse &response) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    // Outputs come in the order in which they were asked for, or nothing was said of them.
+    if (message.outputs_size() > 0) {
+      const auto &parameters = message.outputs(static_cast<int>(i)).parameters();
+      if (auto it = parameters.find("classification"); it != parameters.end()) {
+        addClasses(outputs[i], number(it->first, it->second), version, response);
+        continue;
+      }
+    }
+    toInferResponse(outputs.subspan(i, 1), response);
   }
 }
 
@@ -94,8 +123,9 @@ void infer(const Services &services, const Inference &inference, const std::func
     call.examples = request.inputs[0].sizes.empty() ? 1 : request.inputs[0].sizes[0];
   for (const auto &output : message.outputs())
     request.outputs.push_back(output.name());
-  auto answer = [inference, done = std::move(done)](const Status &status, std::span<const Tensor> outputs,
-                                                    const Timing &timing) {
+  services.telemetry.noteInputs(call, request.inputs);
+  auto answer = [inference, version, done = std::move(done)](const Status &status, std::span<const Tensor> outputs,
+                                                             const Timing &timing) {
     Call &call = *inference.call;
     call.timing = timing;
     Status result = status;
@@ -105,7 +135,7 @@ void infer(const Services &services, const Inference &inference, const std::func
         response.set_model_name(call.model);
         response.set_model_version(std::to_string(call.version));
         response.set_id(inference.request->id());
-        toInferResponse(outputs, response);
+        addOutputs(*inference.request, *version, outputs, response);
       } catch (...) {
         result = currentExceptionStatus();
       }
@@ -137,7 +167,8 @@ void InferenceService::listen(RpcQueue &queue) {
   serveUnary<GRPCInferenceService>(queue, async, "ServerMetadata", &Async::RequestServerMetadata, [](auto &rpc) {
     rpc.response.set_name("mlc-serve");
     rpc.response.set_version(MLC_SERVE_VERSION);
-    for (const char *name : {"parameters", "schedule_policy", "statistics", "model_repository", "model_configuration"})
+    for (const char *name :
+         {"classification", "parameters", "schedule_policy", "statistics", "model_repository", "model_configuration"})
       rpc.response.add_extensions(name);
     rpc.finish({});
   });

@@ -1,6 +1,8 @@
 //===- ModelMessages.cpp - what the Open Inference Protocol says of models ----------------------------------------===//
 #include "runtime/serve/grpc/ModelMessages.h"
 
+#include "runtime/serve/rest/OpenInferencePath.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -100,24 +102,7 @@ ModelSpec toSpec(const std::string &model, const std::string &version) {
 } // namespace
 
 std::shared_ptr<Version> findModel(const Registry &registry, const std::string &model, const std::string &version) {
-  ModelSpec spec = toSpec(model, version);
-  try {
-    return registry.find(spec);
-  } catch (const Error &error) {
-    if (error.code != Code::notFound)
-      throw;
-  }
-  std::string prefix = "Request for unknown model: '" + model.substr(0, 256) + "'";
-  std::vector<std::string> models = registry.models();
-  if (std::find(models.begin(), models.end(), model) == models.end())
-    throw Error(Code::notFound, prefix + " is not found");
-  if (!spec.version)
-    throw Error(Code::unavailable, prefix + " has no available versions");
-  prefix += " version " + version;
-  for (const VersionStatus &status : statuses(registry, model))
-    if (status.number == *spec.version && status.state != State::end)
-      throw Error(Code::unavailable, prefix + " is not at ready state");
-  throw Error(Code::notFound, prefix + " is not found");
+  return findVersion(registry, toSpec(model, version));
 }
 
 std::vector<int64_t> availableVersions(const Registry &registry, const std::string &model) {
@@ -137,6 +122,13 @@ ModelMetadataResponse toModelMetadata(const Version &version, const std::vector<
   response.set_platform("mlc");
   setTensors(version.signature().inputs, *response.mutable_inputs());
   setTensors(version.signature().outputs, *response.mutable_outputs());
+  const Manifest &manifest = version.manifest();
+  for (const auto &[name, value] : {std::pair<const char *, const std::string &>{"compiler", manifest.compiler},
+                                    {"source_sha256", manifest.sourceSha256},
+                                    {"commit", manifest.commit},
+                                    {"created", manifest.created}})
+    if (!value.empty())
+      (*response.mutable_properties())[name] = value;
   return response;
 }
 

@@ -33,6 +33,7 @@ std::span<const Tensor> one(std::span<const Tensor> outputs, const std::string &
 template <typename In, typename Out, typename Fill>
 void run(UnaryRpc<In, Out> &rpc, Version &version, Request request, Fill fill) {
   rpc.limit(request);
+  rpc.queue().services().telemetry.noteInputs(rpc.call, request.inputs);
   version.infer(std::move(request), [&rpc, fill = std::move(fill)](
                                         const Status &status, std::span<const Tensor> outputs, const Timing &timing) {
     rpc.call.timing = timing;

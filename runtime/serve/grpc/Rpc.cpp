@@ -1,6 +1,8 @@
 //===- Rpc.cpp - calls of gRPC, from their arrival to their answer ------------------------------------------------===//
 #include "runtime/serve/grpc/Rpc.h"
 
+#include <cctype>
+
 namespace mlc::serve {
 
 namespace {
@@ -61,42 +63,15 @@ void RpcQueue::stop() {
     changed.wait(lock, [this] { return calls == 0; });
     stopped = true;
   }
-  changed.notify_all();
   itsEvents->Shutdown();
   if (threads.empty()) // the server never started
     wait();
   for (std::thread &thread : threads)
     thread.join();
-  if (slowThread.joinable())
-    slowThread.join();
 }
 
 bool RpcQueue::admits(const grpc::ServerContext &context) const {
   return !admit || admit(metadata(context, "authorization"));
-}
-
-void RpcQueue::later(std::function<void()> work) {
-  {
-    std::lock_guard lock(mutex);
-    slowWork.push_back(std::move(work));
-    if (!slowThread.joinable())
-      slowThread = std::thread([this] { workLater(); });
-  }
-  changed.notify_all();
-}
-
-void RpcQueue::workLater() {
-  std::unique_lock lock(mutex);
-  for (;;) {
-    changed.wait(lock, [this] { return stopped || !slowWork.empty(); });
-    if (slowWork.empty())
-      return;
-    std::function<void()> work = std::move(slowWork.front());
-    slowWork.pop_front();
-    lock.unlock();
-    work();
-    lock.lock();
-  }
 }
 
 void RpcQueue::born() {
@@ -123,6 +98,12 @@ void Rpc::arrived(const char *service, const char *api, bool open) {
   call.peer = plainPeer(context.peer());
   call.traceParent = metadata(context, "traceparent");
   call.requestId = metadata(context, "x-request-id");
+  for (const auto &[name, value] : answerHeaders(call)) {
+    std::string key = name;
+    for (char &character : key)
+      character = static_cast<char>(std::tolower(static_cast<unsigned char>(character)));
+    context.AddInitialMetadata(key, value);
+  }
   if (!open && !itsQueue.admits(context))
     throw Error(Code::unauthenticated, "expected the metadata 'authorization: Bearer TOKEN' with a known token");
 }

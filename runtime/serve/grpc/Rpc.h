@@ -7,12 +7,12 @@
 #ifndef MLC_RUNTIME_SERVE_GRPC_RPC_H
 #define MLC_RUNTIME_SERVE_GRPC_RPC_H
 
+#include "runtime/serve/BackgroundThread.h"
 #include "runtime/serve/Services.h"
 
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -62,7 +62,7 @@ public:
   bool admits(const grpc::ServerContext &context) const;
 
   /// Runs what takes long, such as loading a model, on a thread apart, one after the other.
-  void later(std::function<void()> work);
+  void later(std::function<void()> work) { background.post(std::move(work)); }
 
   /// Calls say when they begin and cease to exist.
   void born();
@@ -70,18 +70,16 @@ public:
 
 private:
   void wait();
-  void workLater();
 
   const Services itsServices;
   const Admit admit;
   std::unique_ptr<grpc::ServerCompletionQueue> itsEvents;
   std::vector<std::thread> threads;
-  std::thread slowThread; // from the first slow work on
   std::mutex mutex;
   std::condition_variable changed;
   int64_t calls = 0;
-  std::deque<std::function<void()>> slowWork;
   bool stopped = false;
+  BackgroundThread background;
 };
 
 /// A status as gRPC sends it: a message beyond 1,024 bytes is cut, as TensorFlow Serving does.
@@ -104,7 +102,8 @@ protected:
   explicit Rpc(RpcQueue &queue);
   ~Rpc();
 
-  /// Fills in what is known of the call on its arrival. Throws Error UNAUTHENTICATED.
+  /// Fills in what is known of the call on its arrival, and says in the answer how to find it again. Throws Error
+  /// UNAUTHENTICATED.
   void arrived(const char *service, const char *api, bool open);
 
   RpcQueue &itsQueue;
