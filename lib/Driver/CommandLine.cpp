@@ -1,5 +1,6 @@
 //===- CommandLine.cpp - the options of mlc-opt ------------------------------------------------------------------===//
 #include "lib/Driver/CompileOptions.h"
+#include "lib/Driver/VersionDirectory.h"
 #include "lib/Import/Dsl/ImportDsl.h"
 #include "passes/Pipelines.h"
 
@@ -68,7 +69,7 @@ bool isMlirOptCommandLine(int argc, char **argv) {
     StringRef argument = argv[i];
     if (argument == "-o" && i + 1 < argc) {
       std::optional<EmitKind> kind = kindOf(argv[++i]);
-      artifact |= kind && *kind != EmitKind::mlir;
+      artifact |= (kind && *kind != EmitKind::mlir) || isVersionDirectory(argv[i]);
     } else if (argument.starts_with("--emit") || argument.starts_with("--compile-to") ||
                argument.starts_with("--dump-phases-to")) {
       artifact = true;
@@ -117,15 +118,29 @@ static void checkTraining(const CompileOptions &options) {
     throw CLI::ValidationError("--weights", "expected embed for a training executable, but got external");
 }
 
+static void checkVersionDirectory(const CompileOptions &options) {
+  if (!isVersionDirectory(options.output)) {
+    if (!options.labels.empty())
+      throw CLI::ValidationError("--labels", "requires a version directory as output: -o BASE/NUMBER/");
+    return;
+  }
+  if (!hasVersionNumber(options.output))
+    throw CLI::ValidationError("-o", "expected a version directory to be called by a number, but got '" +
+                                         options.output + "'");
+  if (options.emit != EmitKind::library)
+    throw CLI::ValidationError("-o", "expected --emit=lib for a version directory");
+}
+
 int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   CLI::App app("mlc-opt compiles a model to a native library.\n"
                "With MLIR in and no artifact asked for, it is an ordinary mlir-opt (mlc-opt FILE.mlir --help).");
   app.footer("Example: mlc-opt resnet50.onnx -o libresnet50.so --dim N=1");
-  app.set_version_flag("--version", "mlc 0.1.0");
+  app.set_version_flag("--version", kVersion);
   std::string emit, level = "3", report;
   std::vector<std::string> shapes, dims;
   app.add_option("input", options.input, "model: .onnx, .mlc or .mlir")->required();
-  app.add_option("-o,--output", options.output, "artifact; its ending says what it is");
+  app.add_option("-o,--output", options.output,
+                 "artifact; its ending says what it is, and BASE/NUMBER/ is a version directory for a server");
   app.add_option("--emit", emit, "mlir, llvm, asm, obj, lib (default), archive, onnx, or exe, a training executable")
       ->check(CLI::IsMember(kEmitKinds));
   app.add_option("--name", options.name, "C name of the model (default: from the output; of a .mlc file its own)");
@@ -171,6 +186,8 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
   app.add_option("--weights", weights, "embed (default) or external: a file beside the library or the ONNX model")
       ->check(CLI::IsMember({"embed", "external"}));
   app.add_option("--load-weights", options.loadWeights, "take the weights' values by name from FILE.safetensors");
+  app.add_option("--labels", options.labels, "names of the classes, one a line, for a version directory")
+      ->check(CLI::ExistingFile);
   app.add_option("--report", report, "say which nodes are not supported, then stop: --report or --report=json")
       ->expected(0, 1)
       ->default_str("text");
@@ -203,6 +220,7 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
     options.emit = chooseEmit(emit, options);
     options.training |= options.emit == EmitKind::executable;
     checkTraining(options);
+    checkVersionDirectory(options);
   } catch (const CLI::ParseError &error) {
     int code = app.exit(error, std::cout, std::cerr);
     return code == 0 ? exitDone : exitUsage;

@@ -13,6 +13,7 @@
 #include "lib/Driver/Registration.h"
 #include "lib/Driver/Report.h"
 #include "lib/Driver/TrainingConfig.h"
+#include "lib/Driver/VersionDirectory.h"
 #include "lib/Export/Header/HeaderExport.h"
 #include "lib/Export/Onnx/ExportOnnx.h"
 #include "lib/Import/Dsl/ImportDsl.h"
@@ -647,7 +648,10 @@ ExitCode Compilation::run() {
 }
 
 ExitCode compile(const CompileOptions &options, const std::string &program) {
-  return Compilation(options, program).run();
+  auto run = [&](const CompileOptions &options) { return Compilation(options, program).run(); };
+  if (isVersionDirectory(options.output) && options.report == ReportKind::none && options.compileTo.empty())
+    return compileVersionDirectory(options, run);
+  return run(options);
 }
 
 } // namespace mlc

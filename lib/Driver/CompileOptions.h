@@ -9,6 +9,8 @@
 
 namespace mlc {
 
+inline constexpr const char *kVersion = "mlc 0.1.0";
+
 /// What comes out.
 enum class EmitKind { mlir, llvm, assembly, object, library, archive, executable, onnx };
 
@@ -33,6 +35,8 @@ struct CompileOptions {
   bool externalWeights = false;
   /// A file of weights that replaces those of the model (.safetensors); empty: none.
   std::string loadWeights;
+  /// Names of classes, one a line, for a version directory; empty: none.
+  std::string labels;
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, int64_t> dims;
   /// The library computes gradients by its inputs, too.
