@@ -170,11 +170,11 @@ bool Compilation::initializeWeights(ModuleOp module, WeightMatcher *loaded) {
 
 /// A library does not train: it has no program, and nobody prepares its inputs.
 void Compilation::dropTraining(ModuleOp module) {
-  for (auto program : llvm::make_early_inc_range(module.getOps<train::ProgramOp>()))
+  for (auto program : llvm::make_early_inc_range(module.getOps<train::ProgramOp>())) {
+    if (FlatSymbolRefAttr preprocess = program.getPreprocessAttr())
+      module.lookupSymbol(preprocess)->erase();
     program.erase();
-  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-    if (function.isPrivate() && function.getName().ends_with(".preprocess"))
-      function.erase();
+  }
 }
 
 bool Compilation::dump(StringRef phase, ModuleOp module) {

@@ -90,8 +90,8 @@ mlir::Value applyStep(StepMaker &n, DictionaryAttr settings, mlir::Value x) {
 
 /// The function from the inputs as the data has them to those of the model. The data has the model's element types and
 /// shapes, but for `one_hot`, which comes from class numbers (i32) without the last axis.
-void makePreprocess(const List &steps, const Expr &expr, const Model &model, func::FuncOp entry,
-                    Elaborator &elaborator) {
+FlatSymbolRefAttr makePreprocess(const List &steps, const Expr &expr, const Model &model, func::FuncOp entry,
+                                 Elaborator &elaborator) {
   OpBuilder &b = elaborator.b;
   OpBuilder::InsertionGuard guard(b);
   auto place = [&](size_t i) { return expr.kind == ExprKind::list ? expr.operands[i]->range : expr.range; };
@@ -198,6 +198,7 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
     return;
   try {
     SmallVector<NamedAttribute> config{b.getNamedAttr("model", b.getStringAttr(entry.getName()))};
+    FlatSymbolRefAttr preprocess;
     for (const Parameter &parameter : keys.parameters) {
       const std::string &key = parameter.name.text;
       auto it = values.find(key);
@@ -208,7 +209,7 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
                         : Datum(None{});
       if (key == "preprocess") {
         if (!value.list()->empty())
-          makePreprocess(*value.list(), *it->second.second, model, entry, elaborator);
+          preprocess = makePreprocess(*value.list(), *it->second.second, model, entry, elaborator);
         continue;
       }
       Attribute attribute = toSetting(value, parameter, b);
@@ -220,7 +221,7 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
     }
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(elaborator.module.getBody());
-    train::ProgramOp::create(b, elaborator.locate(train.model.range, train.model.text), entry.getName(),
+    train::ProgramOp::create(b, elaborator.locate(train.model.range, train.model.text), entry.getName(), preprocess,
                              b.getDictionaryAttr(config));
   } catch (const Error &error) {
     diagnostics.error(error, {});
