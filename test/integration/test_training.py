@@ -222,7 +222,10 @@ train m {
                 ("mse", "adm", "--lr=1", "did you mean 'adam'"), ("mse", "adam(betta1=0.9)", "--lr=1", "did you mean 'beta1'"),
                 ("mse", "adam(beta1=1.5)", "--lr=1", "'beta1'"), ("huber(delta=-1)", "adam", "--lr=1", "'delta'"),
                 ("(", "adam", "--lr=1", "expected"), ("mse", "adam", "--metrics=[accurcy]", "did you mean 'accuracy'"),
-                ("mse", "adam", "--schedule=cosine()", "decay_steps"), ("mse", "adam", "--clip=global_norm()", "limit"),
+                ("mse", "adam", "--schedule=cosine()", "decay_steps"),
+                ("mse", "adam", "--schedule=cosine(decay_steps=9, warmup_steps=3)", "give warmup_target as well"),
+                ("mse", "adam", "--schedule=piecewise(boundaries=[3], values=[0.1])", "boundaries (2), but got 1"),
+                ("mse", "adam", "--clip=global_norm()", "limit"),
                 ("mse", "adam", "--batch=0", "'batch'")):
             _, errors = self.call(OPT, "model.onnx", "--emit=exe", f"--loss={loss}", f"--optimizer={optimizer}", option, code=1)
             self.assertIn(said, errors)

@@ -144,6 +144,7 @@ FlatSymbolRefAttr makePreprocess(const List &steps, const Expr &expr, const Mode
     results.push_back(x);
   }
   func::ReturnOp::create(b, entry.getLoc(), results);
+  return FlatSymbolRefAttr::get(function.getSymNameAttr());
 }
 
 /// The value of a key as the program has it.
@@ -154,6 +155,17 @@ Attribute toSetting(const Datum &value, const Parameter &parameter, Builder &b) 
   NamedAttrList settings(cast<DictionaryAttr>(attribute));
   settings.erase("kind"); // which is that of the key
   return settings.getDictionary(b.getContext());
+}
+
+/// What of a schedule goes together.
+void checkSchedule(DictionaryAttr settings, Range range, Elaborator &elaborator) {
+  auto warmup = settings.getAs<IntegerAttr>("warmup_steps");
+  if (warmup && warmup.getInt() > 0 && !settings.getAs<FloatAttr>("warmup_target"))
+    elaborator.fail(range, "expected a rate that the warm-up ends with", "give warmup_target as well");
+  auto boundaries = settings.getAs<ArrayAttr>("boundaries"), values = settings.getAs<ArrayAttr>("values");
+  if (boundaries && values && values.size() != boundaries.size() + 1)
+    elaborator.fail(range, "expected a value before, between and behind the boundaries (" +
+                               Twine(boundaries.size() + 1) + "), but got " + Twine(values.size()));
 }
 
 /// The settings of a block, evaluated; what is wrong with one is reported.
@@ -176,6 +188,8 @@ std::map<std::string, std::pair<Datum, const Expr *>> evaluateSettings(const Tra
         elaborator.fail(setting.key.range, "the key '" + setting.key.text + "' is given twice");
       Datum value = elaborator.evaluateAs(*setting.value, parameter->kinds);
       place->second.first = elaborator.coerce(std::move(value), *parameter, setting.value->range, "train");
+      if (const Choice *schedule = place->second.first.get<Choice>(); schedule && setting.key.text == "schedule")
+        checkSchedule(schedule->settings, setting.value->range, elaborator);
     } catch (const Error &error) {
       elaborator.diagnostics.error(error, {});
     } catch (const AlreadyReported &) {
