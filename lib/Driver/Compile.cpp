@@ -119,16 +119,14 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
   }
   bool isText = StringRef(options.input).ends_with(".mlc");
   ImportOptions importing{options.shapes, options.dims, isText ? options.name : modelName(), options.training};
-  std::optional<Safetensors> file;
   std::optional<WeightMatcher> matcher;
   if (!options.loadWeights.empty()) {
-    llvm::Expected<Safetensors> opened = Safetensors::open(options.loadWeights, weights);
+    llvm::Expected<WeightMatcher> opened = WeightMatcher::open(options.loadWeights, weights);
     if (!opened) {
       std::cerr << "mlc-opt: " << llvm::toString(opened.takeError()) << "\n";
       return nullptr;
     }
-    file = std::move(*opened);
-    importing.loaded = &matcher.emplace(*file);
+    importing.loaded = &matcher.emplace(std::move(*opened));
   }
   std::vector<ImportProblem> problems;
   OwningOpRef<ModuleOp> module = isText ? importDsl(context, options.input, importing, problems)
