@@ -43,14 +43,14 @@ def ProgramOp : Op<Train_Dialect, "program"> {
     metrics, batch, epochs and so on. What the compiler does not need itself (epochs, metrics, schedules) it hands to the
     runtime as it is.
 
-    A private function `@<model>.preprocess`, where the module has one, prepares the data: it takes the inputs as the data has
-    them, in the model's order, and gives the model's inputs. It holds graph ops, `train.random_flip` and `train.random_crop`, and
-    reads no weights.
+    The private function `preprocess`, where there is one, prepares the data: it takes the inputs as the data has them, in the
+    model's order, and gives the model's inputs. It holds graph ops, `train.random_flip` and `train.random_crop`, and reads no
+    weights.
 
-    Example: `train.program @mnist {loss = {kind = "mse"}, optimizer = {kind = "sgd", learning_rate = 1.0e-2 : f64}}`
+    Example: `train.program @mnist preprocess @mnist.preprocess {loss = {kind = "mse"}, optimizer = {kind = "sgd", learning_rate = 1.0e-2 : f64}}`
   }];
-  let arguments = (ins FlatSymbolRefAttr:$model, DictionaryAttr:$config);
-  let assemblyFormat = "$model $config attr-dict";
+  let arguments = (ins FlatSymbolRefAttr:$model, OptionalAttr<FlatSymbolRefAttr>:$preprocess, DictionaryAttr:$config);
+  let assemblyFormat = "$model (`preprocess` $preprocess^)? $config attr-dict";
 }
 
 def StateOp : Op<Train_Dialect, "state", [Symbol]> {

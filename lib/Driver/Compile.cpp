@@ -120,16 +120,14 @@ OwningOpRef<ModuleOp> Compilation::importModel(ExitCode &code) {
   }
   bool isText = StringRef(options.input).ends_with(".mlc");
   ImportOptions importing{options.shapes, options.dims, isText ? options.name : modelName(), options.training};
-  std::optional<Safetensors> file;
   std::optional<WeightMatcher> matcher;
   if (!options.loadWeights.empty()) {
-    llvm::Expected<Safetensors> opened = Safetensors::open(options.loadWeights, weights);
+    llvm::Expected<WeightMatcher> opened = WeightMatcher::open(options.loadWeights, weights);
     if (!opened) {
       std::cerr << "mlc-opt: " << llvm::toString(opened.takeError()) << "\n";
       return nullptr;
     }
-    file = std::move(*opened);
-    importing.loaded = &matcher.emplace(*file);
+    importing.loaded = &matcher.emplace(std::move(*opened));
   }
   std::vector<ImportProblem> problems;
   OwningOpRef<ModuleOp> module = isText ? importDsl(context, options.input, importing, problems)
@@ -171,11 +169,11 @@ bool Compilation::initializeWeights(ModuleOp module, WeightMatcher *loaded) {
 
 /// A library does not train: it has no program, and nobody prepares its inputs.
 void Compilation::dropTraining(ModuleOp module) {
-  for (auto program : llvm::make_early_inc_range(module.getOps<train::ProgramOp>()))
+  for (auto program : llvm::make_early_inc_range(module.getOps<train::ProgramOp>())) {
+    if (FlatSymbolRefAttr preprocess = program.getPreprocessAttr())
+      module.lookupSymbol(preprocess)->erase();
     program.erase();
-  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-    if (function.isPrivate() && function.getName().ends_with(".preprocess"))
-      function.erase();
+  }
 }
 
 bool Compilation::dump(StringRef phase, ModuleOp module) {

@@ -101,7 +101,8 @@ llvm::Error configureTraining(ModuleOp module, func::FuncOp model, const Compile
     program.setConfigAttr(config.getDictionary(module.getContext()));
   } else {
     OpBuilder before(model);
-    train::ProgramOp::create(before, model.getLoc(), model.getName(), config.getDictionary(module.getContext()));
+    train::ProgramOp::create(before, model.getLoc(), model.getName(), /*preprocess=*/nullptr,
+                             config.getDictionary(module.getContext()));
   }
   for (const std::string &text : options.frozen) {
     llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(text);

@@ -97,11 +97,22 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
     if (programs.empty())
       return;
     program = *programs.begin();
-    model = module.lookupSymbol<func::FuncOp>(program.getModel());
-    prepare = module.lookupSymbol<func::FuncOp>((program.getModel() + ".preprocess").str());
-    if (!model || !llvm::hasSingleElement(model.getBody())) {
-      program.emitError("requires a function of one block named ") << program.getModelAttr();
-      return signalPassFailure();
+    auto lookup = [&](FlatSymbolRefAttr name) {
+      auto function = module.lookupSymbol<func::FuncOp>(name);
+      if (!function || !llvm::hasSingleElement(function.getBody())) {
+        program.emitError("requires a function of one block named ") << name;
+        signalPassFailure();
+        return func::FuncOp();
+      }
+      return function;
+    };
+    model = lookup(program.getModelAttr());
+    if (!model)
+      return;
+    if (FlatSymbolRefAttr name = program.getPreprocessAttr()) {
+      prepare = lookup(name);
+      if (!prepare)
+        return;
     }
     config = Config(program.getConfig());
     optimizer = config.get("optimizer");

@@ -8,6 +8,7 @@
 #include "runtime/train/Idx.h"
 #include "runtime/train/InputError.h"
 #include "runtime/train/Npy.h"
+#include "runtime/train/Npz.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -68,8 +68,8 @@ void AtomicFile::write(const void *data, size_t bytes) {
   }
 }
 
-void AtomicFile::commit() {
-  if (fsync(descriptor) != 0)
+void AtomicFile::commit(bool isDurable) {
+  if (isDurable && fsync(descriptor) != 0)
     fail();
   int closed = close(descriptor);
   descriptor = -1;
@@ -79,6 +79,8 @@ void AtomicFile::commit() {
     errno = reason;
     fail();
   }
+  if (!isDurable)
+    return;
   std::string folder = std::filesystem::path(path).parent_path().string();
   int entry = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (entry >= 0) { // where folders cannot be synchronised, the rename has to do

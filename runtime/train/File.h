@@ -20,8 +20,9 @@ struct MappedFile final {
 /// Maps a file; throws InputError that names it.
 MappedFile mapFile(const std::string &path);
 
-/// A file that is written under a temporary name and appears, complete, at `commit`: on the disk by then, the folder's
-/// entry too. Throws InputError that names the file and says why (a full disk); what was there before stays.
+/// A file that is written under a temporary name and appears, complete, at `commit`: if it is durable, on the disk by
+/// then, the folder's entry too. Throws InputError that names the file and says why (a full disk); what was there
+/// before stays.
 class AtomicFile final {
 public:
   explicit AtomicFile(const std::string &path);
@@ -30,7 +31,7 @@ public:
   AtomicFile &operator=(const AtomicFile &) = delete;
   void write(const void *data, size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
-  void commit();
+  void commit(bool isDurable = true);
 
 private:
   [[noreturn]] void fail();

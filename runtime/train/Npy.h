@@ -1,24 +1,23 @@
-//===- Npy.h - NumPy's .npy and .npz files ----------------------------------------------------------- -*- C++ -*-===//
+//===- Npy.h - NumPy's .npy files -------------------------------------------------------------------- -*- C++ -*-===//
 #ifndef MLC_RUNTIME_TRAIN_NPY_H
 #define MLC_RUNTIME_TRAIN_NPY_H
 
 #include "runtime/train/Array.h"
 #include "runtime/train/File.h"
 
-#include <map>
 #include <string>
-#include <utility>
 
 namespace mlc::train {
 
-/// Reads a .npy file, mapped where it is little-endian and in C order. Throws InputError that names `name`.
+/// Reads a .npy file, mapped where it is little-endian and in C order. Two-byte voids are bf16, as ml_dtypes saves
+/// them. Throws InputError that names `name`.
 Array readNpy(const MappedFile &file, const std::string &name);
 
-/// Reads all arrays of a .npz file; what is stored without compression stays mapped. Throws InputError.
-std::map<std::string, Array> readNpz(const std::string &path);
+/// Writes a file that appears complete; see AtomicFile for `isDurable`. Throws InputError.
+void writeNpy(const std::string &path, const Array &array, bool isDurable = true);
 
-/// Writes one array as .npy, or any number as .npz (stored), by the ending of `path`. Throws InputError.
-void writeArrays(const std::string &path, const std::vector<std::pair<std::string, Array>> &arrays);
+/// What is before the elements in a .npy file.
+std::string npyHeader(const Array &array);
 
 } // namespace mlc::train
 

@@ -3,7 +3,7 @@
 #include "runtime/train/Checkpoint.h"
 #include "runtime/train/InputError.h"
 #include "runtime/train/JsonLog.h"
-#include "runtime/train/Npy.h"
+#include "runtime/train/Npz.h"
 #include "runtime/train/Training.h"
 
 #include <algorithm>

@@ -185,6 +185,31 @@ train m {
         # Half of the normalized elements are dropped, the others doubled: their mean square is about 2.
         self.assertAlmostEqual(float(re.search(r"loss: ([0-9.]+)", output)[1]), 2, delta=0.6)
 
+    def test_data_is_preprocessed(self):
+        source = """
+model m(x: f32[N, 4]) -> y: f32[N, 2] {
+  return dense(x, units=2)
+}
+train m {
+  loss = mse
+  optimizer = sgd(lr=0.1)
+  preprocess = [scale(0.5, offset=1), normalize(mean=[1, 2, 3, 4], std=2)]
+}
+"""
+        rng = np.random.default_rng(5)
+        x, y = rng.random((32, 4), dtype=np.float32), rng.random((32, 2), dtype=np.float32)
+        results = []
+        for text, data in ((source, x), (re.sub(r"  preprocess.*\n", "", source), ((x * 0.5 + 1) - [1, 2, 3, 4]) / 2)):
+            with open(self.path("m.mlc"), "w") as file:
+                file.write(text)
+            np.savez(self.path("data.npz"), x=data.astype(np.float32), y=y)
+            program = self.build(self.path("m.mlc"))
+            self.call(program, "--data", "data.npz", "--export", "w.safetensors", "--epochs", "3")
+            self.call(program, "predict", "--data", "data.npz", "--weights", "w.safetensors", "--output", "p.npy")
+            results.append((read_safetensors(self.path("w.safetensors"))["dense.kernel"], np.load(self.path("p.npy"))))
+        for got, wanted in zip(*results):
+            np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
+
     def test_unsaid_training_is_an_error(self):
         onnx.save(small_model()[0], self.path("model.onnx"))
         _, errors = self.call(OPT, "model.onnx", "--emit=exe", "-o", "train", code=1)
@@ -197,7 +222,10 @@ train m {
                 ("mse", "adm", "--lr=1", "did you mean 'adam'"), ("mse", "adam(betta1=0.9)", "--lr=1", "did you mean 'beta1'"),
                 ("mse", "adam(beta1=1.5)", "--lr=1", "'beta1'"), ("huber(delta=-1)", "adam", "--lr=1", "'delta'"),
                 ("(", "adam", "--lr=1", "expected"), ("mse", "adam", "--metrics=[accurcy]", "did you mean 'accuracy'"),
-                ("mse", "adam", "--schedule=cosine()", "decay_steps"), ("mse", "adam", "--clip=global_norm()", "limit"),
+                ("mse", "adam", "--schedule=cosine()", "decay_steps"),
+                ("mse", "adam", "--schedule=cosine(decay_steps=9, warmup_steps=3)", "give warmup_target as well"),
+                ("mse", "adam", "--schedule=piecewise(boundaries=[3], values=[0.1])", "boundaries (2), but got 1"),
+                ("mse", "adam", "--clip=global_norm()", "limit"),
                 ("mse", "adam", "--batch=0", "'batch'")):
             _, errors = self.call(OPT, "model.onnx", "--emit=exe", f"--loss={loss}", f"--optimizer={optimizer}", option, code=1)
             self.assertIn(said, errors)

@@ -1,8 +1,6 @@
 //===- Model.cpp - a compiled library, loaded and run ------------------------------------------------------------===//
 #include "Model.h"
 
-#include "lib/Support/Dtype.h"
-
 #include <nlohmann/json.hpp>
 
 #include <cstring>
@@ -12,6 +10,8 @@
 
 namespace mlc {
 
+using train::Array;
+
 namespace {
 
 void check(mlc_status status) {
@@ -20,8 +20,8 @@ void check(mlc_status status) {
 }
 
 template <typename T, typename Draw> void fill(Array &array, Draw draw) {
-  T *data = reinterpret_cast<T *>(array.bytes.data());
-  for (size_t i = 0; i < array.bytes.size() / sizeof(T); ++i)
+  T *data = reinterpret_cast<T *>(array.mutableData());
+  for (int64_t i = 0; i < array.count(); ++i)
     data[i] = static_cast<T>(draw());
 }
 
@@ -77,7 +77,7 @@ Model::Model(const std::string &path, int threads) {
                              std::to_string(description->version));
   mlc_options options = {sizeof(mlc_options), threads, nullptr};
   check(description->create(&options, &context));
-  outputs.resize(description->num_outputs);
+  results.resize(description->num_outputs);
 }
 
 Model::~Model() {
@@ -118,15 +118,14 @@ std::vector<Array> Model::makeInputs(std::map<std::string, Array> given, const s
       given.erase(it);
       continue;
     }
-    Array array;
-    array.dtype = static_cast<mlc_dtype>(info.dtype);
+    std::vector<int64_t> sizes;
     for (uint32_t axis = 0; axis < info.rank; ++axis) {
       int64_t size = info.sizes[axis];
       if (size == MLC_DYNAMIC_SIZE)
         size = info.symbols[axis] >= 0 && symbols[info.symbols[axis]] >= 0 ? symbols[info.symbols[axis]] : 1;
-      array.sizes.push_back(size);
+      sizes.push_back(size);
     }
-    array.bytes.resize(static_cast<size_t>(elementCount(array.sizes)) * elementBytes(array.dtype));
+    Array array = Array::make(static_cast<mlc_dtype>(info.dtype), sizes);
     randomize(array, random);
     inputs.push_back(std::move(array));
   }
@@ -135,13 +134,22 @@ std::vector<Array> Model::makeInputs(std::map<std::string, Array> given, const s
   return inputs;
 }
 
-const std::vector<mlc_tensor> &Model::run(const std::vector<Array> &inputs) {
+void Model::run(const std::vector<Array> &inputs) {
   std::vector<mlc_tensor> tensors;
   for (const Array &input : inputs)
-    tensors.push_back({const_cast<char *>(input.bytes.data()), input.sizes.data(), input.bytes.size(),
+    tensors.push_back({const_cast<char *>(input.data), input.sizes.data(), input.bytes(),
                        static_cast<uint32_t>(input.sizes.size()), static_cast<uint32_t>(input.dtype)});
-  check(description->run(context, tensors.data(), outputs.data()));
-  return outputs;
+  check(description->run(context, tensors.data(), results.data()));
+}
+
+std::vector<Array> Model::outputs() const {
+  std::vector<Array> arrays;
+  for (const mlc_tensor &result : results)
+    arrays.push_back({static_cast<mlc_dtype>(result.dtype),
+                      {result.sizes, result.sizes + result.rank},
+                      static_cast<const char *>(result.data),
+                      nullptr});
+  return arrays;
 }
 
 const mlc_profile *Model::startProfile() {
@@ -164,7 +172,7 @@ std::string Model::signature() const {
         else
           shape.push_back("?");
       }
-      list.push_back({{"name", infos[i].name}, {"dtype", dtypeName(infos[i].dtype)}, {"shape", shape}});
+      list.push_back({{"name", infos[i].name}, {"dtype", train::dtypeName(infos[i].dtype)}, {"shape", shape}});
     }
     return list;
   };

@@ -3,8 +3,8 @@
 #ifndef MLC_TOOLS_MLC_RUN_MODEL_H
 #define MLC_TOOLS_MLC_RUN_MODEL_H
 
-#include "Npy.h"
 #include "mlc/runtime.h"
+#include "runtime/train/Array.h"
 
 #include <map>
 #include <string>
@@ -23,11 +23,13 @@ public:
   const mlc_api &api() const { return *description; }
 
   /// Inputs for a run: the given ones, random ones elsewhere. Sizes that nothing fixes come from `dims`, else are 1.
-  std::vector<Array> makeInputs(std::map<std::string, Array> given, const std::map<std::string, int64_t> &dims,
-                                uint64_t seed) const;
+  std::vector<train::Array> makeInputs(std::map<std::string, train::Array> given,
+                                       const std::map<std::string, int64_t> &dims, uint64_t seed) const;
 
-  /// Runs the model; the outputs belong to it until the next run.
-  const std::vector<mlc_tensor> &run(const std::vector<Array> &inputs);
+  void run(const std::vector<train::Array> &inputs);
+
+  /// Views of the last run's outputs, which belong to the model until the next one.
+  std::vector<train::Array> outputs() const;
 
   /// Makes the runs that follow fill the profile, from zero; it belongs to the model.
   const mlc_profile *startProfile();
@@ -40,7 +42,7 @@ private:
   void *library = nullptr;
   const mlc_api *description = nullptr;
   mlc_model *context = nullptr;
-  std::vector<mlc_tensor> outputs;
+  std::vector<mlc_tensor> results;
 };
 
 } // namespace mlc

@@ -137,7 +137,8 @@ std::string align(const std::vector<std::vector<std::string>> &lines) {
 
 } // namespace
 
-std::string profileModel(Model &model, const std::vector<Array> &inputs, double seconds, int threads, bool asJson) {
+std::string profileModel(Model &model, const std::vector<train::Array> &inputs, double seconds, int threads,
+                         bool asJson) {
   using clock = std::chrono::steady_clock;
   auto since = [](clock::time_point start) { return std::chrono::duration<double>(clock::now() - start).count(); };
   auto start = clock::now();

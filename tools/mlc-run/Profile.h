@@ -10,7 +10,8 @@
 namespace mlc {
 
 /// Warms up, then runs for `seconds`, at least five times; the nodes sorted by time, as an aligned table or as JSON.
-std::string profileModel(Model &model, const std::vector<Array> &inputs, double seconds, int threads, bool asJson);
+std::string profileModel(Model &model, const std::vector<train::Array> &inputs, double seconds, int threads,
+                         bool asJson);
 
 } // namespace mlc
 

@@ -2,6 +2,8 @@
 #include "Model.h"
 #include "Profile.h"
 
+#include "runtime/train/Npy.h"
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +12,8 @@
 #include <filesystem>
 #include <iostream>
 #include <sched.h>
+
+using mlc::train::Array;
 
 namespace {
 
@@ -30,7 +34,7 @@ std::string fileName(const std::string &name) {
 }
 
 /// Warms up, then runs for `seconds`; times in milliseconds.
-nlohmann::ordered_json bench(mlc::Model &model, const std::vector<mlc::Array> &inputs, double seconds, int threads) {
+nlohmann::ordered_json bench(mlc::Model &model, const std::vector<Array> &inputs, double seconds, int threads) {
   using clock = std::chrono::steady_clock;
   auto since = [](clock::time_point start) { return std::chrono::duration<double>(clock::now() - start).count(); };
   auto start = clock::now();
@@ -115,10 +119,10 @@ int main(int argc, char **argv) {
       std::cout << model.signature() << "\n";
       return 0;
     }
-    std::map<std::string, mlc::Array> given;
+    std::map<std::string, Array> given;
     for (const auto &[name, path] : files)
-      given[name] = mlc::readNpy(path);
-    std::vector<mlc::Array> inputs = model.makeInputs(std::move(given), dims, seed);
+      given[name] = mlc::train::readNpy(mlc::train::mapFile(path), path);
+    std::vector<Array> inputs = model.makeInputs(std::move(given), dims, seed);
     if (profileOption->count()) {
       std::cout << mlc::profileModel(model, inputs, benchOption->count() ? benchSeconds : 1, threads,
                                      profileFormat == "json");
@@ -128,19 +132,15 @@ int main(int argc, char **argv) {
       std::cout << bench(model, inputs, benchSeconds, threads).dump() << "\n";
       return 0;
     }
-    const std::vector<mlc_tensor> &outputs = model.run(inputs);
+    model.run(inputs);
+    std::vector<Array> outputs = model.outputs();
     if (!outputDir.empty())
       std::filesystem::create_directories(outputDir);
     for (uint32_t i = 0; i < outputs.size(); ++i) {
-      const mlc_tensor &tensor = outputs[i];
-      std::vector<int64_t> sizes(tensor.sizes, tensor.sizes + tensor.rank);
       if (!outputDir.empty())
-        mlc::writeNpy(outputDir + "/" + fileName(model.api().outputs[i].name) + ".npy",
-                      static_cast<mlc_dtype>(tensor.dtype), sizes, tensor.data);
-      std::string shape;
-      for (int64_t size : sizes)
-        shape += (shape.empty() ? "" : ", ") + std::to_string(size);
-      std::cout << model.api().outputs[i].name << ": [" << shape << "]\n";
+        mlc::train::writeNpy(outputDir + "/" + fileName(model.api().outputs[i].name) + ".npy", outputs[i],
+                             /*isDurable=*/false);
+      std::cout << model.api().outputs[i].name << ": " << mlc::train::shapeText(outputs[i].sizes) << "\n";
     }
     return 0;
   } catch (const std::exception &error) {

@@ -90,8 +90,8 @@ mlir::Value applyStep(StepMaker &n, DictionaryAttr settings, mlir::Value x) {
 
 /// The function from the inputs as the data has them to those of the model. The data has the model's element types and
 /// shapes, but for `one_hot`, which comes from class numbers (i32) without the last axis.
-void makePreprocess(const List &steps, const Expr &expr, const Model &model, func::FuncOp entry,
-                    Elaborator &elaborator) {
+FlatSymbolRefAttr makePreprocess(const List &steps, const Expr &expr, const Model &model, func::FuncOp entry,
+                                 Elaborator &elaborator) {
   OpBuilder &b = elaborator.b;
   OpBuilder::InsertionGuard guard(b);
   auto place = [&](size_t i) { return expr.kind == ExprKind::list ? expr.operands[i]->range : expr.range; };
@@ -144,6 +144,7 @@ void makePreprocess(const List &steps, const Expr &expr, const Model &model, fun
     results.push_back(x);
   }
   func::ReturnOp::create(b, entry.getLoc(), results);
+  return FlatSymbolRefAttr::get(function.getSymNameAttr());
 }
 
 /// The value of a key as the program has it.
@@ -154,6 +155,17 @@ Attribute toSetting(const Datum &value, const Parameter &parameter, Builder &b) 
   NamedAttrList settings(cast<DictionaryAttr>(attribute));
   settings.erase("kind"); // which is that of the key
   return settings.getDictionary(b.getContext());
+}
+
+/// What of a schedule goes together.
+void checkSchedule(DictionaryAttr settings, Range range, Elaborator &elaborator) {
+  auto warmup = settings.getAs<IntegerAttr>("warmup_steps");
+  if (warmup && warmup.getInt() > 0 && !settings.getAs<FloatAttr>("warmup_target"))
+    elaborator.fail(range, "expected a rate that the warm-up ends with", "give warmup_target as well");
+  auto boundaries = settings.getAs<ArrayAttr>("boundaries"), values = settings.getAs<ArrayAttr>("values");
+  if (boundaries && values && values.size() != boundaries.size() + 1)
+    elaborator.fail(range, "expected a value before, between and behind the boundaries (" +
+                               Twine(boundaries.size() + 1) + "), but got " + Twine(values.size()));
 }
 
 /// The settings of a block, evaluated; what is wrong with one is reported.
@@ -176,6 +188,8 @@ std::map<std::string, std::pair<Datum, const Expr *>> evaluateSettings(const Tra
         elaborator.fail(setting.key.range, "the key '" + setting.key.text + "' is given twice");
       Datum value = elaborator.evaluateAs(*setting.value, parameter->kinds);
       place->second.first = elaborator.coerce(std::move(value), *parameter, setting.value->range, "train");
+      if (const Choice *schedule = place->second.first.get<Choice>(); schedule && setting.key.text == "schedule")
+        checkSchedule(schedule->settings, setting.value->range, elaborator);
     } catch (const Error &error) {
       elaborator.diagnostics.error(error, {});
     } catch (const AlreadyReported &) {
@@ -198,6 +212,7 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
     return;
   try {
     SmallVector<NamedAttribute> config{b.getNamedAttr("model", b.getStringAttr(entry.getName()))};
+    FlatSymbolRefAttr preprocess;
     for (const Parameter &parameter : keys.parameters) {
       const std::string &key = parameter.name.text;
       auto it = values.find(key);
@@ -208,7 +223,7 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
                         : Datum(None{});
       if (key == "preprocess") {
         if (!value.list()->empty())
-          makePreprocess(*value.list(), *it->second.second, model, entry, elaborator);
+          preprocess = makePreprocess(*value.list(), *it->second.second, model, entry, elaborator);
         continue;
       }
       Attribute attribute = toSetting(value, parameter, b);
@@ -220,7 +235,7 @@ void importTrain(const Train &train, const Model &model, func::FuncOp entry, Ela
     }
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(elaborator.module.getBody());
-    train::ProgramOp::create(b, elaborator.locate(train.model.range, train.model.text), entry.getName(),
+    train::ProgramOp::create(b, elaborator.locate(train.model.range, train.model.text), entry.getName(), preprocess,
                              b.getDictionaryAttr(config));
   } catch (const Error &error) {
     diagnostics.error(error, {});

@@ -74,6 +74,30 @@ train.program @nowhere {loss = {kind = "mse"}, optimizer = {kind = "sgd"}}
 
 // -----
 
+// expected-error @+1 {{requires a function of one block named @nowhere}}
+train.program @f preprocess @nowhere {loss = {kind = "mse"}, optimizer = {kind = "sgd"}}
+func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {
+  return %x : tensor<2xf32>
+}
+
+// -----
+
+/// The data is prepared before the model sees it; nothing else is left of the function.
+// CHECK-LABEL: func.func @step
+// CHECK-SAME: (%[[X:.*]]: tensor<2xi32>
+// CHECK: graph.cast %[[X]]
+// CHECK-NOT: @prepare
+train.program @f preprocess @prepare {loss = {kind = "mse"}, optimizer = {kind = "sgd"}}
+func.func private @prepare(%x: tensor<2xi32>) -> tensor<2xf32> {
+  %0 = graph.cast %x {element = f32} : (tensor<2xi32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {
+  return %x : tensor<2xf32>
+}
+
+// -----
+
 // expected-error @+1 {{unknown optimizer 'magic'}}
 train.program @f {loss = {kind = "mse"}, optimizer = {kind = "magic"}}
 func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {

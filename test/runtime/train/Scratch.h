@@ -4,6 +4,7 @@
 
 #include "runtime/train/Array.h"
 #include "runtime/train/Npy.h"
+#include "runtime/train/Npz.h"
 
 #include <cstdlib>
 #include <cstring>
