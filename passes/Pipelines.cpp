@@ -56,7 +56,8 @@ void buildGraphPipeline(OpPassManager &pm, const PipelineOptions &options) {
 
 void buildTrainPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.training) {
-    pm.addPass(createTrainBuildProgramPass()); // one function an entry of the executable, weights as states
+    pm.addPass(createTrainMixedPrecisionPass()); // products in bf16, where that is asked for
+    pm.addPass(createTrainBuildProgramPass());   // one function an entry of the executable, weights as states
     pm.addNestedPass<func::FuncOp>(createTrainToInferencePass()); // of those that do not train
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
@@ -129,9 +130,17 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
   OpPassManager &function = pm.nest<func::FuncOp>();
   function.addPass(createBufferSettleLoopsPass()); // what a loop carries stays where it is
   function.addPass(createCanonicalizerPass());
-  function.addPass(createBufferPlanArenaPass());      // every static buffer gets its place
-  function.addPass(createBufferExpandCopiesPass());   // what is no memcpy becomes a loop
-  function.addPass(createBufferExpandReshapesPass()); // what upstream cannot view becomes a cast
+  BufferPlanArenaPassOptions arena;
+  if (options.memory) {
+    BufferRematerializePassOptions fit;
+    fit.budget = options.memory;
+    arena.batch = fit.batch = options.batch;
+    pm.addPass(createBufferRematerializePass(fit)); // what does not fit is computed again
+  }
+  OpPassManager &planned = pm.nest<func::FuncOp>();
+  planned.addPass(createBufferPlanArenaPass(arena)); // every buffer of known size gets its place
+  planned.addPass(createBufferExpandCopiesPass());   // what is no memcpy becomes a loop
+  planned.addPass(createBufferExpandReshapesPass()); // what upstream cannot view becomes a cast
   if (options.optLevel > 0) {
     pm.addPass(createBufferOutlineKernelsPass());     // one function a kernel, equal ones once
     pm.addPass(createBufferParallelizeKernelsPass()); // large ones on the threads of the run
@@ -212,7 +221,7 @@ void registerPassesAndPipelines() {
     PassPipelineRegistration<Options>(
         "phase-" + phase.name.str(), "the passes that lead to the phase " + phase.name.str(),
         [&phase](OpPassManager &pm, const Options &options) {
-          phase.build(pm, PipelineOptions{options.optLevel, options.exact, false, false, {}});
+          phase.build(pm, PipelineOptions{options.optLevel, options.exact, false, false, 0, 0, {}});
         });
 }
 

@@ -18,6 +18,9 @@ struct PipelineOptions {
   bool training = false;
   /// Next to the model's function comes one for its gradients.
   bool gradient = false;
+  /// Bytes that a step may take, with `batch` samples; 0: as many as it takes.
+  uint64_t memory = 0;
+  int64_t batch = 0;
   /// The processor to generate code for.
   TargetProperties target;
 };

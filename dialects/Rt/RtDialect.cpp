@@ -62,10 +62,12 @@ LogicalResult WeightOp::verify() { return verifyStatic(*this, getType()); }
 LogicalResult StateOp::verify() { return verifyStatic(*this, getType()); }
 
 LogicalResult WorkspaceOp::verify() {
-  if (failed(verifyStatic(*this, getType())))
+  if (failed(verifySizes(*this, getType(), getSizes())))
     return failure();
   if (getOffset() % 64 != 0) // (C2)
     return emitOpError("expected an offset that is a multiple of 64, but got ") << getOffset();
+  if (getBytes().has_value() == cast<ShapedType>(getType()).hasStaticShape()) // (C3)
+    return emitOpError("requires a number of bytes where a size is dynamic, and only there");
   return success();
 }
 

@@ -98,15 +98,17 @@ def Rt_OutputOp : Op<Rt_Dialect, "output", [MemoryEffects<[MemWrite]>]> {
 def Rt_WorkspaceOp : Op<Rt_Dialect, "workspace", [Pure]> {
   let summary = "gives a buffer in the arena";
   let description = [{
-    At byte `offset` of the workspace that was planned at compile time.
+    At byte `offset` of the workspace that was planned at compile time. A buffer whose sizes only a run knows has at most `bytes`.
 
-    Constraints: (C1) the shape is static; (C2) the offset is a multiple of 64.
+    Constraints: (C1) the number of `sizes` is that of the dynamic axes; (C2) the offset is a multiple of 64; (C3) `bytes` is
+    there exactly where an axis is dynamic.
 
-    Example: `%0 = rt.workspace %frame at 128 : memref<4x4xf32>`
+    Examples: `%0 = rt.workspace %frame at 128 : memref<4x4xf32>`,
+    `%1 = rt.workspace %frame sizes(%n) at 192 most 512 : memref<?x4xf32>`
   }];
-  let arguments = (ins Rt_FrameType:$frame, I64Attr:$offset);
+  let arguments = (ins Rt_FrameType:$frame, Variadic<Index>:$sizes, I64Attr:$offset, OptionalAttr<I64Attr>:$bytes);
   let results = (outs AnyStridedMemRef:$result);
-  let assemblyFormat = "$frame `at` $offset attr-dict `:` type($result)";
+  let assemblyFormat = "$frame (`sizes` `(` $sizes^ `)`)? `at` $offset (`most` $bytes^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 

@@ -9,6 +9,7 @@
 #include "llvm/Support/Path.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <iostream>
 
 using namespace llvm;
@@ -61,6 +62,21 @@ void parseDim(const std::string &text, std::map<std::string, int64_t> &dims) {
   dims[text.substr(0, at)] = size;
 }
 
+/// A number of bytes with a suffix K, M or G, which are powers of 1024 as KiB, MiB and GiB are.
+uint64_t parseBytes(const std::string &text) {
+  double number = 0;
+  StringRef rest(text);
+  StringRef digits = rest.take_while([](char c) { return llvm::isDigit(c) || c == '.'; });
+  rest = rest.drop_front(digits.size());
+  unsigned shift = rest == "K" || rest == "KiB" ? 10 : rest == "M" || rest == "MiB" ? 20 : 30;
+  bool good = !digits.getAsDouble(number) && number > 0 && number < 1e9 &&
+              (shift < 30 || rest == "G" || rest == "GiB" || rest.empty());
+  auto bytes = static_cast<uint64_t>(std::ldexp(number, rest.empty() ? 0 : shift));
+  if (!good || bytes == 0)
+    throw CLI::ValidationError("--train-memory", "expected bytes as 512M, 1.5G or 4096K, but got '" + text + "'");
+  return bytes;
+}
+
 } // namespace
 
 bool isMlirOptCommandLine(int argc, char **argv) {
@@ -106,7 +122,8 @@ static EmitKind chooseEmit(const std::string &emit, const CompileOptions &option
 /// Throws for options that do not go together.
 static void checkTraining(const CompileOptions &options) {
   bool isExecutable = options.emit == EmitKind::executable;
-  if (!options.training && (!options.trainingConfig.empty() || options.reinitialize || !options.frozen.empty()))
+  if (!options.training &&
+      (!options.trainingConfig.empty() || options.reinitialize || !options.frozen.empty() || options.trainMemory))
     throw CLI::ValidationError("--train", "is needed by the options of training, or --emit=exe");
   if (options.training && !isExecutable && options.emit != EmitKind::mlir && options.compileTo.empty())
     throw CLI::ValidationError("--train", "makes an executable (--emit=exe), nothing else");
@@ -174,9 +191,14 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
         std::pair("ema", "moving average of the weights: 'ema(decay=0.99)'"),
         std::pair("early_stopping", "when to end early: 'early_stopping(patience=3)'"),
         std::pair("shuffle", "false keeps the order of the data"),
+        std::pair("precision", "f32 (default), or bf16: products and activations in bf16, weights in f32"),
         std::pair("batch", "samples of a step where the program is not told another number"),
         std::pair("epochs", "passes over the data, likewise")})
     app.add_option(optionOf(key), options.trainingConfig[key], what)->group("Training");
+  std::string memory;
+  app.add_option("--train-memory", memory,
+                 "bytes that weights, optimizer and a step may take, as 512M: what does not fit is computed again")
+      ->group("Training");
   app.add_flag("--reinit", options.reinitialize, "train from new weights, not from the model's")->group("Training");
   app.add_option("--freeze", options.frozen, "do not train parameters of these names (* and ? match)")
       ->expected(1)
@@ -217,6 +239,8 @@ int parseCommandLine(int argc, char **argv, CompileOptions &options) {
       throw CLI::ValidationError("--compile-to", "unknown phase '" + options.compileTo + "'");
     std::erase_if(options.trainingConfig, [](const auto &entry) { return entry.second.empty(); });
     options.externalWeights = weights == "external";
+    if (!memory.empty())
+      options.trainMemory = parseBytes(memory);
     options.emit = chooseEmit(emit, options);
     options.training |= options.emit == EmitKind::executable;
     checkTraining(options);

@@ -35,6 +35,8 @@ struct Variant {
   ModelEntry entry;
   /// Whether it computes the model's gradients.
   bool isGradient = false;
+  /// Bytes that a run may take, states included; 0: as many as it takes.
+  uint64_t memory = 0;
 };
 
 /// One compilation.
@@ -84,6 +86,8 @@ private:
   ModelSignature gradientSignature;
   TrainingSignature training;
   WeightBlob blob;
+  /// Samples of a training step.
+  int64_t batch = 0;
   unsigned dumped = 0;
 };
 

@@ -10,6 +10,7 @@
 #include "dialects/Train/TrainDialect.h"
 #include "lib/Driver/Describe.h"
 #include "lib/Driver/InitialWeights.h"
+#include "lib/Driver/MemoryReport.h"
 #include "lib/Driver/Registration.h"
 #include "lib/Driver/Report.h"
 #include "lib/Driver/TrainingConfig.h"
@@ -204,8 +205,8 @@ bool Compilation::runPhase(const Phase &phase, Variant &variant) {
   passes.enableVerifier(true);
   if (options.timing)
     passes.enableTiming();
-  phase.build(passes,
-              PipelineOptions{options.optLevel, options.exact, options.training, options.withGradient, variant.target});
+  phase.build(passes, PipelineOptions{options.optLevel, options.exact, options.training, options.withGradient,
+                                      variant.memory, batch, variant.target});
   if (failed(passes.run(*variant.module))) {
     std::cerr << "mlc-opt: " << options.input << ": the phase " << phase.name.str() << " failed\n";
     return false;
@@ -580,6 +581,7 @@ ExitCode Compilation::run() {
       return fail(llvm::createStringError("expected exactly one public function with a body"));
     if (llvm::Error error = configureTraining(*module, model, options))
       return fail(std::move(error));
+    batch = samplesOfStep(*module);
     training.config = toJson((*module->getOps<train::ProgramOp>().begin()).getConfig());
     exportForTraining(*module, model.getName());
   }
@@ -599,14 +601,19 @@ ExitCode Compilation::run() {
     for (Variant &variant : llvm::MutableArrayRef(variants).take_front(isShared ? 1 : variants.size())) {
       if (phase.name == "buffer" && !options.training) // which binds the weights, and forgets how they are computed
         placeWeights(variant);
-      if (!runPhase(phase, variant)) // what cannot be differentiated is the model's
-        return phase.name == (options.withGradient ? "graph" : "train") ? exitBadInput : exitBug;
+      if (!runPhase(phase, variant)) { // what cannot be differentiated is the model's, a memory too small the user's
+        bool isOfUser =
+            phase.name == (options.withGradient ? "graph" : "train") || (phase.name == "buffer" && variant.memory);
+        return isOfUser ? exitBadInput : exitBug;
+      }
       if (!dump(phase.name.str() + (isShared ? "" : variant.suffix), *variant.module))
         return exitBadInput;
       if (phase.name == "buffer") {
         func::FuncOp entry = findEntry(*variant.module);
         variant.entry.arenaBytes = entry->getAttrOfType<IntegerAttr>("rt.arena_bytes").getInt();
         variant.entry.nodes = describeNodes(entry);
+        if (variant.memory)
+          std::cerr << formatMemory(entry);
       }
     }
     if (phase.name == "linalg")

@@ -3,6 +3,7 @@
 #ifndef MLC_LIB_DRIVER_COMPILEOPTIONS_H
 #define MLC_LIB_DRIVER_COMPILEOPTIONS_H
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ struct CompileOptions {
   bool reinitialize = false;
   /// Parameters whose names match one of these patterns (* and ?) are not trained.
   std::vector<std::string> frozen;
+  /// Bytes that the states and a training step may take; 0: as many as they take.
+  uint64_t trainMemory = 0;
   ReportKind report = ReportKind::none;
   /// Stop after this phase and print the IR.
   std::string compileTo;

@@ -127,4 +127,10 @@ llvm::Error configureTraining(ModuleOp module, func::FuncOp model, const Compile
   return llvm::Error::success();
 }
 
+int64_t samplesOfStep(ModuleOp module) {
+  auto programs = module.getOps<train::ProgramOp>();
+  // The default is that of the key `batch` in a train block.
+  return programs.empty() ? 0 : static_cast<int64_t>(Config((*programs.begin()).getConfig()).number("batch", 32));
+}
+
 } // namespace mlc

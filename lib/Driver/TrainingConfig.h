@@ -19,6 +19,9 @@ std::string toJson(mlir::Attribute attribute);
 /// initializers. Fails for what cannot be.
 llvm::Error configureTraining(mlir::ModuleOp module, mlir::func::FuncOp model, const CompileOptions &options);
 
+/// The samples of a training step, where the executable is not told another number.
+int64_t samplesOfStep(mlir::ModuleOp module);
+
 } // namespace mlc
 
 #endif

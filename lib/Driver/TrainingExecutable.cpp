@@ -28,6 +28,7 @@ llvm::Error Compilation::splitEntries() {
   for (StringRef name : {"step", "gradients", "apply", "evaluate", "predict"}) {
     Variant &variant = variants.emplace_back();
     variant.suffix = "-" + name.str();
+    variant.memory = name == "step" || name == "gradients" ? options.trainMemory : 0;
     variant.cpu = first.cpu;
     variant.target = first.target;
     llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = createTargetMachine(first.cpu);

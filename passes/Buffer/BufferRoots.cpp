@@ -20,8 +20,8 @@ Value rootOf(Value buffer) {
       buffer = reshape.getSource();
       continue;
     }
-    if (isa<rt::WorkspaceOp, rt::InputOp, rt::OutputOp, rt::WeightOp, rt::StateOp, rt::AllocOp, memref::GetGlobalOp>(
-            op))
+    if (isa<rt::WorkspaceOp, rt::InputOp, rt::OutputOp, rt::WeightOp, rt::StateOp, rt::AllocOp, memref::AllocOp,
+            memref::GetGlobalOp>(op))
       return buffer;
     return nullptr;
   }

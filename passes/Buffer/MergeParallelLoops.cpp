@@ -29,13 +29,16 @@ struct Access final {
   bool writes;
 };
 
+int64_t bytesOf(MemRefType type) {
+  int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
+  return type.getNumElements() * std::max<int64_t>(1, bits / 8);
+}
+int64_t bytesOf(mlc::rt::WorkspaceOp op) { return op.getBytes() ? *op.getBytes() : bytesOf(op.getType()); }
+int64_t bytesOf(mlc::rt::StateOp op) { return bytesOf(cast<MemRefType>(op.getType())); }
+
 /// Whether two buffers at offsets of one block of memory have bytes in common.
 template <typename Op> bool haveCommonBytes(Op lhs, Op rhs) {
-  auto end = [](Op op) {
-    auto type = cast<MemRefType>(op.getType());
-    int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
-    return static_cast<int64_t>(op.getOffset()) + type.getNumElements() * std::max<int64_t>(1, bits / 8);
-  };
+  auto end = [](Op op) { return static_cast<int64_t>(op.getOffset()) + bytesOf(op); };
   return static_cast<int64_t>(lhs.getOffset()) < end(rhs) && static_cast<int64_t>(rhs.getOffset()) < end(lhs);
 }
 

@@ -80,18 +80,41 @@ def BufferSettleLoopsPass : Pass<"buffer-settle-loops", "::mlir::func::FuncOp"> 
   let statistics = [Statistic<"numSettled", "settled-buffers", "buffers that stay where they are">];
 }
 
+def BufferRematerializePass : Pass<"buffer-rematerialize", "::mlir::ModuleOp"> {
+  let summary = "Computes values again instead of keeping them, until the memory of a training step fits into a budget";
+  let description = [{
+    What a program keeps are its states and the arena. While that is more than `budget`, a buffer that lives over the peak without
+    being used there is computed a second time in front of its next use, by the same kernels on the same operands, so that no
+    bit of a result changes. What a loop computes, and what is computed from a state that is written in between, is kept. Where
+    no buffer lowers the peak any more, the pass fails and says what the least is. Entries get the attribute `rt.memory`, which
+    says what was done.
+
+    ```
+    f(%x, %a), g(%a, %b), …, h(%a, %y)      =>      f(%x, %a), g(%a, %b), …, f(%x, %a2), h(%a2, %y)
+    ```
+  }];
+  let options = [
+    Option<"budget", "budget", "uint64_t", "0", "bytes of the states and the arena">,
+    Option<"batch", "batch", "int64_t", "0", "samples of a step, where only a run knows the first axis of inputs">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::memref::MemRefDialect"];
+  let statistics = [Statistic<"numRecomputed", "recomputed", "buffers computed again">];
+}
+
 def BufferPlanArenaPass : Pass<"buffer-plan-arena", "::mlir::func::FuncOp"> {
-  let summary = "Places all buffers of static size in one arena";
+  let summary = "Places all buffers of known size in one arena";
   let description = [{
     A buffer lives from its first to its last use, views of it included. Large buffers are placed first, each at the lowest
     offset where no buffer that lives at the same time is; the function gets the attribute `rt.arena_bytes`. Buffers of
-    dynamic size come from the pool of the run and go back after their last use.
+    dynamic size come from the pool of the run and go back after their last use. With `batch` the first axis of inputs has at
+    most so many samples, and buffers whose size grows with it have a place in the arena as well; a run with more of them fails.
 
     ```
     %0 = memref.alloc() : memref<4xf32>      =>      %0 = rt.workspace %frame at 0 : memref<4xf32>
     ```
   }];
-  let dependentDialects = ["::mlc::rt::RtDialect"];
+  let options = [
+    Option<"batch", "batch", "int64_t", "0", "samples of a run at most; 0: any number, from the pool">];
+  let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect"];
   let statistics = [Statistic<"numPlanned", "planned-buffers", "buffers placed in the arena">,
                     Statistic<"numDynamic", "dynamic-buffers", "buffers taken from the pool">];
 }

@@ -1,17 +1,17 @@
-//===- PlanArena.cpp - all buffers of static size in one arena ----------------------------------------------------===//
+//===- PlanArena.cpp - all buffers of known size in one arena -----------------------------------------------------===//
 //
-// Liveness in positions of the function's top block: a buffer that is allocated or used inside of a loop lives as long
-// as the whole loop. Greedy by size: sorted by decreasing size, each buffer takes the lowest gap among those already
-// placed that live at the same time. O(n²) in the number of buffers.
+// Buffers begin at their first use, and lie where ArenaPlan.h says. With a `batch`, sizes are known that grow with the
+// number of samples: the arena is large enough for that many, and a run with more of them fails before it computes
+// anything.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Rt/RtDialect.h"
+#include "passes/Buffer/ArenaPlan.h"
 #include "passes/Buffer/Passes.h"
 
 #include "mlir/Analysis/AliasAnalysis.h"
-#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "llvm/Support/MathExtras.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 
 namespace mlc {
 #define GEN_PASS_DEF_BUFFERPLANARENAPASS
@@ -22,84 +22,52 @@ using namespace mlir;
 
 namespace {
 
-constexpr int64_t kAlignment = 64;
-
-/// A buffer with the positions of its first and last use in the top block.
-struct LiveBuffer final {
-  memref::AllocOp alloc;
-  int64_t bytes, first, last, offset = 0;
-};
-
 struct PlanArena final : mlc::impl::BufferPlanArenaPassBase<PlanArena> {
+  using PassBase = mlc::impl::BufferPlanArenaPassBase<PlanArena>;
+  using PassBase::PassBase;
+
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     if (function.isExternal() || function.getNumArguments() != 1 ||
         !isa<mlc::rt::FrameType>(function.getArgument(0).getType()))
       return;
-    Block &top = function.getBody().front();
-    DenseMap<Operation *, int64_t> position;
-    for (auto [i, op] : llvm::enumerate(top))
-      position[&op] = i;
+    mlc::sinkAllocations(function);
     BufferViewFlowAnalysis views(function);
-    SmallVector<LiveBuffer> fixed;
-    SmallVector<memref::AllocOp> dynamic;
-    function.walk([&](memref::AllocOp alloc) {
-      if (!alloc.getType().hasStaticShape()) {
-        dynamic.push_back(alloc);
-        return;
-      }
-      LiveBuffer buffer{alloc, bytesOf(alloc.getType()), 0, 0};
-      buffer.first = buffer.last = position[top.findAncestorOpInBlock(*alloc)];
-      for (Value view : views.resolve(alloc.getResult()))
-        for (Operation *user : view.getUsers())
-          buffer.last = std::max(buffer.last, position[top.findAncestorOpInBlock(*user)]);
-      fixed.push_back(buffer);
-    });
-    int64_t arena = place(fixed);
-    function->setAttr("rt.arena_bytes", Builder(&getContext()).getI64IntegerAttr(arena));
+    mlc::ArenaPlan plan(function, views, mlc::BatchSizes(batch));
+    function->setAttr("rt.arena_bytes", Builder(&getContext()).getI64IntegerAttr(plan.bytes));
     Value frame = function.getArgument(0);
-    for (LiveBuffer &buffer : fixed) {
+    bool dependsOnBatch = false;
+    for (mlc::LiveBuffer &buffer : plan.buffers) {
       OpBuilder b(buffer.alloc);
-      auto workspace =
-          mlc::rt::WorkspaceOp::create(b, buffer.alloc.getLoc(), buffer.alloc.getType(), frame, buffer.offset);
+      bool isStatic = buffer.alloc.getType().hasStaticShape();
+      dependsOnBatch |= !isStatic;
+      auto workspace = mlc::rt::WorkspaceOp::create(b, buffer.alloc.getLoc(), buffer.alloc.getType(), frame,
+                                                    buffer.alloc.getDynamicSizes(), buffer.offset,
+                                                    isStatic ? nullptr : b.getI64IntegerAttr(buffer.bytes));
       buffer.alloc.replaceAllUsesWith(workspace.getResult());
       buffer.alloc.erase();
     }
-    for (memref::AllocOp alloc : dynamic)
+    if (dependsOnBatch)
+      checkBatch(function);
+    for (memref::AllocOp alloc : plan.unplaced)
       takeFromPool(alloc, frame, views);
-    numPlanned += fixed.size();
-    numDynamic += dynamic.size();
+    numPlanned += plan.buffers.size();
+    numDynamic += plan.unplaced.size();
   }
 
-  static int64_t bytesOf(MemRefType type) {
-    int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
-    return llvm::alignTo(type.getNumElements() * std::max<int64_t>(1, bits / 8), kAlignment);
-  }
-
-  /// Gives every buffer its offset; returns the size of the arena.
-  static int64_t place(SmallVectorImpl<LiveBuffer> &buffers) {
-    SmallVector<LiveBuffer *> order;
-    for (LiveBuffer &buffer : buffers)
-      order.push_back(&buffer);
-    llvm::stable_sort(order, [](LiveBuffer *lhs, LiveBuffer *rhs) { return lhs->bytes > rhs->bytes; });
-    SmallVector<LiveBuffer *> placed; // by offset
-    int64_t arena = 0;
-    for (LiveBuffer *buffer : order) {
-      int64_t offset = 0;
-      for (LiveBuffer *other : placed) {
-        if (other->last < buffer->first || buffer->last < other->first)
-          continue;
-        if (offset + buffer->bytes <= other->offset)
-          break;
-        offset = std::max(offset, other->offset + other->bytes);
-      }
-      buffer->offset = offset;
-      arena = std::max(arena, offset + buffer->bytes);
-      placed.insert(
-          llvm::upper_bound(placed, buffer, [](LiveBuffer *lhs, LiveBuffer *rhs) { return lhs->offset < rhs->offset; }),
-          buffer);
+  /// Ends a run that has more samples than the arena is for.
+  void checkBatch(func::FuncOp function) {
+    for (auto size : function.getBody().front().getOps<mlc::rt::InputSizeOp>()) {
+      if (size.getAxis() != 0)
+        continue;
+      OpBuilder b(&getContext());
+      b.setInsertionPointAfter(size);
+      Value most = arith::ConstantIndexOp::create(b, size.getLoc(), batch);
+      Value fits = arith::CmpIOp::create(b, size.getLoc(), arith::CmpIPredicate::ule, size, most);
+      cf::AssertOp::create(b, size.getLoc(), fits,
+                           "expected at most " + std::to_string(batch) +
+                               " samples a step, which the program's memory is planned for (--train-memory)");
     }
-    return arena;
   }
 
   /// A buffer that never leaves its block goes back after its last use there; any other when the run ends.

@@ -122,7 +122,8 @@ struct LowerWorkspace final : RtPattern<mlc::rt::WorkspaceOp> {
                                 ConversionPatternRewriter &rewriter) const override {
     Value arena = loadPointer(rewriter, op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, arena));
     Value pointer = offsetByWide(rewriter, op.getLoc(), arena, op.getOffset());
-    rewriter.replaceOp(op, describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, {}, rewriter));
+    rewriter.replaceOp(op,
+                       describe(op.getLoc(), cast<MemRefType>(op.getType()), pointer, adaptor.getSizes(), rewriter));
     return success();
   }
 };

@@ -46,6 +46,27 @@ def TrainBuildGradientPass : Pass<"train-build-gradient", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def TrainMixedPrecisionPass : Pass<"train-mixed-precision", "::mlir::ModuleOp"> {
+  let summary = "Computes products and activations of a model in bf16";
+  let description = [{
+    Where the `train.program` says `precision = "bf16"`. Matmul and convolutions get operands in bf16, and give bf16; so do the
+    element-wise ops and the moves of elements behind them that read nothing else but weights and constants. What else there is
+    stays in f32; a batch normalization computes in f32 and gives bf16 where it gets it. Parameters are f32 and cast where they
+    are read.
+
+    ```
+    graph.matmul %x, %w : tensor<4x8xf32>, tensor<8x2xf32>
+    ```
+    becomes
+    ```
+    %a = graph.cast %x : … to tensor<4x8xbf16>, %b = graph.cast %w : … to tensor<8x2xbf16>
+    %c = graph.matmul %a, %b : tensor<4x8xbf16>, tensor<8x2xbf16>, %d = graph.cast %c : … to tensor<4x2xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlc::graph::GraphDialect"];
+  let statistics = [Statistic<"numLowered", "lowered", "ops that compute in bf16">];
+}
+
 def TrainDifferentiatePass : Pass<"train-differentiate", "::mlir::func::FuncOp"> {
   let summary = "Expands gradients by reverse-mode differentiation";
   let description = [{

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 namespace mlc::train {
 
@@ -228,6 +229,27 @@ Dataset bindArrays(const std::string &place, const std::vector<std::pair<std::st
   }
   if (dataset.count == 0)
     throw InputError(place + ": expected samples, but there are none");
+  return dataset;
+}
+
+Dataset bindBatch(const std::string &place, std::vector<std::pair<std::string, Array>> arrays,
+                  const Signature &signature, bool needsLabel) {
+  // The one sample of a data set whose tensors have an axis of 1 in front of theirs.
+  std::deque<std::vector<int64_t>> sizes;
+  auto wrap = [&](mlc_tensor_info &info) {
+    auto &wrapped = sizes.emplace_back(info.sizes, info.sizes + info.rank);
+    wrapped.insert(wrapped.begin(), 1);
+    info.sizes = wrapped.data();
+    ++info.rank;
+  };
+  Signature ofSample = signature;
+  for (mlc_tensor_info &input : ofSample.inputs)
+    wrap(input);
+  wrap(ofSample.label);
+  for (auto &[name, array] : arrays)
+    array.sizes.insert(array.sizes.begin(), 1);
+  Dataset dataset = bindArrays(place, arrays, ofSample, needsLabel);
+  dataset.isWhole = true;
   return dataset;
 }
 

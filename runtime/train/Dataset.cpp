@@ -100,7 +100,8 @@ void addFile(const std::string &path, const Signature &signature, NamedArrays &a
 
 } // namespace
 
-Dataset openDataset(const std::vector<std::string> &paths, const Signature &signature, bool needsLabel) {
+Dataset openDataset(const std::vector<std::string> &paths, const Signature &signature, bool needsLabel,
+                    bool asOneBatch) {
   NamedArrays arrays;
   std::string place;
   for (const std::string &path : paths) {
@@ -119,7 +120,8 @@ Dataset openDataset(const std::vector<std::string> &paths, const Signature &sign
     for (const std::string &file : files)
       addFile(file, signature, arrays);
   }
-  return bindArrays(place, arrays, signature, needsLabel);
+  return asOneBatch ? bindBatch(place, std::move(arrays), signature, needsLabel)
+                    : bindArrays(place, arrays, signature, needsLabel);
 }
 
 } // namespace mlc::train

@@ -40,16 +40,24 @@ struct Dataset final {
   std::unique_ptr<Column> label;               ///< NULL where the data has none and none is needed
   int64_t count = 0;
   bool isDecoded = false; ///< whether reading a sample is work (images)
+  bool isWhole = false;   ///< whether the columns are one batch as they are, which counts as one sample
 };
 
 /// Opens .npz, .npy, IDX, .csv files or a folder (of .npy files, or of one folder of images a class), and checks names,
 /// shapes, counts and all labels. Throws InputError that names the file, the array, what is expected and what came.
-Dataset openDataset(const std::vector<std::string> &paths, const Signature &signature, bool needsLabel);
+/// With `asOneBatch` arrays are one batch as they are, whichever axis counts the samples; images are samples all the
+/// same.
+Dataset openDataset(const std::vector<std::string> &paths, const Signature &signature, bool needsLabel,
+                    bool asOneBatch = false);
 
 /// Columns of named arrays: an input by its own name, or `x` where there is one; the label by its name, `label` or `y`.
 /// `place` is what messages name.
 Dataset bindArrays(const std::string &place, const std::vector<std::pair<std::string, Array>> &arrays,
                    const Signature &signature, bool needsLabel);
+
+/// The same where the arrays are one batch as they are.
+Dataset bindBatch(const std::string &place, std::vector<std::pair<std::string, Array>> arrays,
+                  const Signature &signature, bool needsLabel);
 
 /// Columns of a folder with a folder of images a class, in the order of their names.
 Dataset openImageFolder(const std::string &path, const Signature &signature, bool needsLabel);

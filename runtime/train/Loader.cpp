@@ -37,8 +37,9 @@ Batch Loader::assemble(const std::vector<int64_t> &rows) {
   batch.samples = static_cast<int64_t>(rows.size());
   batch.inputs.resize(dataset.inputs.size());
   auto fill = [&](const Column &column, Array &array) {
-    std::vector<int64_t> sizes{batch.samples};
-    sizes.insert(sizes.end(), column.sizes.begin(), column.sizes.end());
+    std::vector<int64_t> sizes = column.sizes;
+    if (!dataset.isWhole)
+      sizes.insert(sizes.begin(), batch.samples);
     if (!array.data || array.sizes != sizes)
       array = Array::make(static_cast<mlc_dtype>(column.dtype), sizes);
     char *to = array.mutableData();

@@ -70,7 +70,8 @@ bool parseOptions(const mlc_train_info &info, const Json &config, int argc, char
   files("--validation-data", options.validationData, "the same, to evaluate after every epoch");
   app.add_option("--epochs", options.epochs, "passes over the data")->check(CLI::PositiveNumber);
   app.add_option("--batch", options.batch, "samples of a step")->check(CLI::PositiveNumber);
-  app.add_flag("--full-batch", options.fullBatch, "all samples in one step")->always_capture_default(false);
+  app.add_flag("--full-batch", options.fullBatch, "the arrays of the data are one batch, whatever their axes")
+      ->always_capture_default(false);
   app.add_option("--accumulate", options.accumulate, "batches whose gradients make one update")
       ->check(CLI::PositiveNumber);
   app.add_option("--lr", options.learningRate, "learning rate, where the schedule begins")

@@ -145,11 +145,13 @@ void Trainer::say(const std::string &text) const {
 }
 
 void Trainer::openData() {
-  data = openDataset(options.data, program.signature(), /*needsLabel=*/true);
+  bool isCut = options.accumulate * shardsOf(options, communicator) > 1;
+  bool asOneBatch = options.fullBatch && !isCut && (options.validationSplit == 0 || !options.validationData.empty());
+  data = openDataset(options.data, program.signature(), /*needsLabel=*/true, asOneBatch);
   int64_t split = static_cast<int64_t>(static_cast<double>(data.count) * options.validationSplit);
   training = {&data, 0, data.count - split};
   if (!options.validationData.empty()) {
-    validationData = openDataset(options.validationData, program.signature(), /*needsLabel=*/true);
+    validationData = openDataset(options.validationData, program.signature(), /*needsLabel=*/true, asOneBatch);
     validation = {&validationData, 0, validationData.count};
     training.end = data.count;
   } else if (split > 0) {
@@ -159,8 +161,8 @@ void Trainer::openData() {
     throw InputError("expected samples to train with, but --validation-split " +
                      std::to_string(options.validationSplit) + " leaves none of " + std::to_string(data.count));
   batch = options.fullBatch ? training.count() : std::min(options.batch, training.count());
-  if (int64_t fixed = program.fixedSamples(); fixed > 0) {
-    if (options.accumulate * shardsOf(options, communicator) > 1)
+  if (int64_t fixed = program.fixedSamples(); fixed > 0 && !data.isWhole) {
+    if (isCut)
       throw UsageError("the model was compiled for batches of " + std::to_string(fixed) +
                        ", so they cannot be cut for --accumulate or --shards; compile it with an open size");
     for (int64_t count : {training.count(), validation.count()})

@@ -40,8 +40,8 @@ void takeWeights(State &state, const Options &options) {
                                          "not trained");
 }
 
-int64_t batchOf(const Options &options, const Program &program, int64_t samples) {
-  int64_t fixed = program.fixedSamples();
+int64_t batchOf(const Options &options, const Program &program, const Dataset &dataset) {
+  int64_t fixed = dataset.isWhole ? 0 : program.fixedSamples(), samples = dataset.count;
   if (fixed > 0 && samples % fixed != 0)
     throw InputError("the model was compiled for batches of " + std::to_string(fixed) +
                      "; expected a multiple of that many samples, but got " + std::to_string(samples));
@@ -83,10 +83,11 @@ void evaluate(const mlc_train_info &info, const Json &config, const Options &opt
   State state(info, static_cast<uint64_t>(options.seed));
   takeWeights(state, options);
   Program program(info, state, options.threads);
-  Dataset dataset = openDataset(options.data, program.signature(), /*needsLabel=*/true);
+  bool asOneBatch = options.fullBatch && shardsOf(options, communicator) == 1;
+  Dataset dataset = openDataset(options.data, program.signature(), /*needsLabel=*/true, asOneBatch);
   Slices slices(program, state, communicator, shardsOf(options, communicator), 1);
   Metrics metrics(config, program.signature());
-  int64_t batch = batchOf(options, program, dataset.count);
+  int64_t batch = batchOf(options, program, dataset);
   Progress progress(stdout, communicator.rank() == 0 ? options.verbose : 0);
   progress.begin("", batchesOf(dataset.count, batch), 0);
   evaluateRows(slices, {&dataset, 0, dataset.count}, batch, options.threads, metrics,
@@ -117,8 +118,8 @@ void predict(const mlc_train_info &info, const Options &options) {
   State state(info, static_cast<uint64_t>(options.seed));
   takeWeights(state, options);
   Program program(info, state, options.threads);
-  Dataset dataset = openDataset(options.data, program.signature(), /*needsLabel=*/false);
-  int64_t batch = batchOf(options, program, dataset.count), batches = batchesOf(dataset.count, batch);
+  Dataset dataset = openDataset(options.data, program.signature(), /*needsLabel=*/false, options.fullBatch);
+  int64_t batch = batchOf(options, program, dataset), batches = batchesOf(dataset.count, batch);
   Loader loader(
       dataset, 0, batches, [&](int64_t i) { return range(i * batch, std::min(dataset.count, (i + 1) * batch)); },
       loaderThreads(dataset, options.threads));
@@ -132,6 +133,11 @@ void predict(const mlc_train_info &info, const Options &options) {
     for (size_t k = 0; k < outputs.size(); ++k) {
       const Array &from = result.outputs[k];
       Array &to = outputs[k].second;
+      if (dataset.isWhole) {
+        outputs[k] = {api.outputs[k].name, Array::make(from.dtype, from.sizes)};
+        std::memcpy(to.mutableData(), from.data, from.bytes());
+        continue;
+      }
       if (i == 0) {
         std::vector<int64_t> sizes = from.sizes;
         if (sizes.empty() || sizes[0] != part.samples)

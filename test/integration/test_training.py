@@ -210,6 +210,32 @@ train m {
         for got, wanted in zip(*results):
             np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
 
+    def test_samples_along_another_axis(self):
+        with open(self.path("m.mlc"), "w") as file:
+            file.write("model m(x: f32[T, N, 4]) -> y: f32[N, 2] {\n  return dense(mean(x, axis=0), units=2)\n}\n"
+                       "train m {\n  loss = mse\n  optimizer = sgd(lr=0.5)\n}\n")
+        program = self.build(self.path("m.mlc"))
+        rng = np.random.default_rng(6)
+        x, label = rng.standard_normal((5, 7, 4)).astype(np.float32), rng.standard_normal((7, 2)).astype(np.float32)
+        np.savez(self.path("data.npz"), x=x, label=label)
+        self.call(program, "--data", "data.npz", "--full-batch", "--epochs", "1", "--lr", "0", "--export", "w0.safetensors")
+        output, _ = self.call(program, "--data", "data.npz", "--full-batch", "--epochs", "1", "--verbose", "2", "--validation-data", "data.npz",
+                              "--export", "w.safetensors")
+        old, new = read_safetensors(self.path("w0.safetensors")), read_safetensors(self.path("w.safetensors"))
+        mean = x.mean(0)
+
+        def error(w):
+            return mean @ w["dense.kernel"] + w["dense.bias"] - label
+
+        np.testing.assert_allclose(new["dense.kernel"], old["dense.kernel"] - 0.5 * mean.T @ error(old) / 7, rtol=1e-4, atol=1e-6)
+        self.assertAlmostEqual(float(re.findall(r"val_loss: ([0-9.]+)", output)[-1]), (error(new) ** 2).mean(), delta=1e-3)
+        self.call(program, "predict", "--data", "data.npz", "--full-batch", "--weights", "w.safetensors", "--output", "p.npy")
+        np.testing.assert_allclose(np.load(self.path("p.npy")), error(new) + label, rtol=1e-4, atol=1e-5)
+        # What is cut is cut along axis 0, which here counts steps.
+        for options in ((), ("--full-batch", "--shards", "2"), ("--full-batch", "--accumulate", "2")):
+            _, message = self.call(program, "--data", "data.npz", *options, code=1)
+            self.assertIn("expected as many samples in 'label' as in 'x', 5, but got 7", message)
+
     def test_unsaid_training_is_an_error(self):
         onnx.save(small_model()[0], self.path("model.onnx"))
         _, errors = self.call(OPT, "model.onnx", "--emit=exe", "-o", "train", code=1)

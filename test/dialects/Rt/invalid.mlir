@@ -16,6 +16,22 @@ func.func @weight_c1_static(%frame: !rt.frame) {
 
 // -----
 
+func.func @workspace_c1_sizes(%frame: !rt.frame) {
+  // expected-error @+1 {{expected 1 sizes, but got 0}}
+  %0 = rt.workspace %frame at 0 most 64 : memref<?xf32>
+  return
+}
+
+// -----
+
+func.func @workspace_c3_bytes(%frame: !rt.frame, %n: index) {
+  // expected-error @+1 {{requires a number of bytes where a size is dynamic, and only there}}
+  %0 = rt.workspace %frame sizes(%n) at 0 : memref<?xf32>
+  return
+}
+
+// -----
+
 func.func @workspace_c2_alignment(%frame: !rt.frame) {
   // expected-error @+1 {{expected an offset that is a multiple of 64, but got 4}}
   %0 = rt.workspace %frame at 4 : memref<2xf32>

@@ -12,6 +12,8 @@ func.func @frame(%frame: !rt.frame) {
   %2 = rt.output %frame[0] sizes(%n) : memref<?xf32>
   // CHECK: rt.workspace %arg0 at 128 : memref<4xf32>
   %3 = rt.workspace %frame at 128 : memref<4xf32>
+  // CHECK: rt.workspace %arg0 sizes(%{{.*}}) at 192 most 512 : memref<?xf32>
+  %sized = rt.workspace %frame sizes(%n) at 192 most 512 : memref<?xf32>
   // CHECK: %[[B:.*]] = rt.alloc %arg0 sizes(%[[N]]) : memref<?xf32>
   %4 = rt.alloc %frame sizes(%n) : memref<?xf32>
   // CHECK: rt.free %arg0, %[[B]] : memref<?xf32>

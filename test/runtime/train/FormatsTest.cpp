@@ -5,6 +5,7 @@
 #include "runtime/train/Idx.h"
 #include "runtime/train/Images.h"
 #include "runtime/train/InputError.h"
+#include "runtime/train/Loader.h"
 #include "runtime/train/Safetensors.h"
 
 #include <gtest/gtest.h>
@@ -243,6 +244,30 @@ TEST(Dataset, NamesWhatIsWrong) {
   EXPECT_EQ(
       message({{"x", images}, {"y", arrayOf<int32_t>(MLC_I32, {2, 2}, {0, 1, 0, 1})}}),
       "d.npz: array 'y': expected i32 [N] of class numbers, or one-hot with a last axis of 3, but got i32 [2, 2]");
+}
+
+TEST(Dataset, TakesArraysAsOneBatch) {
+  // The second axis counts the samples.
+  int64_t sizes[] = {-1, -1, 2}, labelSizes[] = {-1};
+  int32_t symbols[] = {0, 1, -1}, labelSymbols[] = {1};
+  Signature signature;
+  signature.inputs = {{"steps", sizes, symbols, MLC_F32, 3}};
+  signature.label = {"label", labelSizes, labelSymbols, MLC_I32, 1};
+  signature.form = LabelForm::Classes;
+  signature.classes = 4;
+  Array steps = arrayOf<uint8_t>(MLC_U8, {2, 3, 2}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  Array label = arrayOf<int64_t>(MLC_I64, {3}, {3, 0, 1});
+  EXPECT_NE(messageOf([&] { bindArrays("d", {{"steps", steps}, {"label", label}}, signature, true); }), "");
+  Dataset dataset = bindBatch("d", {{"steps", steps}, {"label", label}}, signature, true);
+  EXPECT_TRUE(dataset.isWhole);
+  EXPECT_EQ(dataset.count, 1);
+  Loader loader(dataset, 0, 1, [](int64_t) { return std::vector<int64_t>{0}; }, 1);
+  Batch batch = loader.next();
+  EXPECT_EQ(batch.inputs[0].sizes, (std::vector<int64_t>{2, 3, 2}));
+  EXPECT_EQ(reinterpret_cast<const float *>(batch.inputs[0].data)[11], 12);
+  EXPECT_EQ(batch.label.sizes, (std::vector<int64_t>{3}));
+  EXPECT_EQ(reinterpret_cast<const int32_t *>(batch.label.data)[2], 1);
+  EXPECT_NE(messageOf([&] { bindBatch("d", {{"steps", steps}, {"label", steps}}, signature, true); }), "");
 }
 
 TEST(Dataset, ReadsATable) {

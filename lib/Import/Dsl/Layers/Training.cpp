@@ -14,6 +14,7 @@ void addTraining(Builtins &all) {
                 "batch: count = 32, epochs: count = 1, shuffle: bool = true, seed: natural = 0, "
                 "validation_split: rate = 0, accumulate: count = 1, clip: clip|none = none, ema: ema|none = none, "
                 "early_stopping: early_stopping|none = none, label: string = \"label\", "
+                "precision: f32|bf16 = f32, "
                 "preprocess: steps = [])");
 
   for (const char *loss :
