@@ -76,6 +76,21 @@ func.func @scan_operands(%s: tensor<4xf32>, %x: tensor<3x4xf32>, %w: tensor<4xf3
   return %0#0, %0#2 : tensor<4xf32>, tensor<3x4xf32>
 }
 
+/// Of equal captures the first stays, even where only the second is read.
+// CHECK-LABEL: @scan_first_capture_unread
+// CHECK-SAME: (%[[X:.*]]: tensor<3x4xf32>, %[[W:.*]]: tensor<4xf32>)
+func.func @scan_first_capture_unread(%x: tensor<3x4xf32>, %w: tensor<4xf32>) -> tensor<3x4xf32> {
+  // CHECK: graph.scan inputs(%[[X]] : tensor<3x4xf32>) captures(%[[W]] : tensor<4xf32>) {
+  // CHECK: ^bb0(%[[SLICE:.*]]: tensor<4xf32>, %[[WEIGHT:.*]]: tensor<4xf32>):
+  // CHECK: graph.mul %[[SLICE]], %[[WEIGHT]]
+  %0 = graph.scan inputs(%x : tensor<3x4xf32>) captures(%w, %w : tensor<4xf32>, tensor<4xf32>) {
+  ^bb0(%a: tensor<4xf32>, %w0: tensor<4xf32>, %w1: tensor<4xf32>):
+    %1 = graph.mul %a, %w1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    graph.yield %1 : tensor<4xf32>
+  } -> tensor<3x4xf32>
+  return %0 : tensor<3x4xf32>
+}
+
 // CHECK-LABEL: @scan_state_that_stays
 // CHECK-SAME: (%[[S:.*]]: tensor<4xf32>, %[[X:.*]]: tensor<3x4xf32>)
 func.func @scan_state_that_stays(%s: tensor<4xf32>, %x: tensor<3x4xf32>) -> (tensor<4xf32>, tensor<3x4xf32>) {
