@@ -1,6 +1,8 @@
 //===- GraphBuilder.cpp - making graph ops whose types are inferred ----------------------------------------------===//
 #include "dialects/Graph/GraphBuilder.h"
 
+#include "dialects/Graph/ScanBuilder.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -153,6 +155,24 @@ Value GraphBuilder::pad(PadMode mode, Value value, Value fill, ArrayRef<Size> lo
 Value GraphBuilder::iota(int64_t axis, ArrayRef<Size> shape, Type element) {
   Split split(shape);
   return make<IotaOp>(static_cast<uint64_t>(axis), split.values, split.statics, element);
+}
+
+Values GraphBuilder::scan(ValueRange inits, ValueRange inputs, bool reverse, ScanBody body) {
+  ScanBuilder scan(*this);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    for (Value init : inits) // which keeps its sizes
+      assume(scan.block().addArgument(init.getType(), loc), shape(init));
+    for (Value input : inputs) {
+      Shape slice = shape(input);
+      slice.erase(slice.begin());
+      assume(scan.block().addArgument(ScanBuilder::sliceType(input), loc), std::move(slice));
+    }
+    b.setInsertionPointToStart(&scan.block());
+    ValueRange arguments(scan.block().getArguments());
+    YieldOp::create(b, loc, body(arguments.take_front(inits.size()), arguments.drop_front(inits.size())));
+  }
+  return scan.finish(inits, inputs, reverse);
 }
 
 Value GraphBuilder::unsqueeze(Value value, ArrayRef<int64_t> axes) {

@@ -89,14 +89,23 @@ public:
   /// Inserts axes of size 1 at `axes` (of the result, sorted).
   mlir::Value unsqueeze(mlir::Value value, llvm::ArrayRef<int64_t> axes);
 
+  /// Makes what a step yields of the states and of the slices of the inputs.
+  using ScanBody = llvm::function_ref<Values(mlir::ValueRange states, mlir::ValueRange slices)>;
+  /// A graph.scan; its body may read any value from outside.
+  Values scan(mlir::ValueRange inits, mlir::ValueRange inputs, bool reverse, ScanBody body);
+
+  /// Settles a new op, folds what is known of it and remembers its sizes; gives its results.
+  Values finish(mlir::Operation *op);
+  /// The sizes of a value are what someone knows better than its op, or nothing that anyone asks for again.
+  void assume(mlir::Value value, Shape shape) { shapes[value] = std::move(shape); }
+  void forget(mlir::Value value) { shapes.erase(value); }
+
 protected:
   /// Gives a new op the types of its results and verifies it. Operands that do not fit are a bug of who builds here;
   /// whoever builds from what others wrote overrides this.
   virtual void settle(mlir::Operation *op);
   /// As `settle`; where the operands do not fit, erases the op and gives what it says against them, else nothing.
   std::string trySettle(mlir::Operation *op);
-  /// Settles a new op, folds what is known of it and remembers its sizes; gives its results.
-  Values finish(mlir::Operation *op);
 
   llvm::DenseMap<mlir::Value, Shape> &shapes;
 };

@@ -260,7 +260,7 @@ def IsInfOp : Graph_ElementwiseOp<"is_inf"> {
   let results = (outs Graph_BoolTensor:$result);
 }
 
-def AddOp : Graph_BinaryOp<"add", "the sum; integers wrap", [Commutative]>;
+def AddOp : Graph_BinaryOp<"add", "the sum; integers wrap", [Commutative]> { let hasCanonicalizer = 1; }
 def SubOp : Graph_BinaryOp<"sub", "the difference; integers wrap">;
 def MulOp : Graph_BinaryOp<"mul", "the product; integers wrap", [Commutative]>;
 def DivOp : Graph_BinaryOp<"div", "the quotient; integers round to zero, and give 0 for a zero divisor">;

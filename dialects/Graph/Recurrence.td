@@ -2,7 +2,7 @@
 #ifndef MLC_DIALECTS_GRAPH_RECURRENCE_TD
 #define MLC_DIALECTS_GRAPH_RECURRENCE_TD
 
-def ScanOp : Graph_Op<"scan", [AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock]> {
+def ScanOp : Graph_Op<"scan", [AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock, Graph_Differentiable]> {
   let summary = "walks along sequences with a state";
   let description = [{
     For every step t, in order, or from the last to the first with `reverse`:

@@ -78,7 +78,8 @@ private:
     IRMapping mapping;
     for (Value operand : op->getOperands()) {
       if (isa<RankedTensorType>(operand.getType())) {
-        if (llvm::is_contained(shapeOf(operand), Size()))
+        bool isRead = !isa<ReshapeOp, ExpandOp>(op); // these two say all sizes themselves
+        if (isRead && llvm::is_contained(shapeOf(operand), Size()))
           return {};
         continue;
       }

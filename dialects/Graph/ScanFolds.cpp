@@ -116,6 +116,7 @@ struct SimplifyOperands final : OpRewritePattern<ScanOp> {
       else if (i >= states + inputs && op.getBody().getArgument(i).use_empty())
         unread.push_back(i);
     }
+    llvm::erase_if(unread, [&](size_t i) { return llvm::is_contained(others, i); }); // what takes its place is read
     SmallVector<size_t> unused;
     for (size_t i = states; i < op.getNumResults(); ++i)
       if (op.getResult(i).use_empty())

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphBuilder.h"
 #include "dialects/Graph/ResolvedShapes.h"
+#include "dialects/Graph/ScanBuilder.h"
 #include "passes/Train/Losses.h"
 #include "passes/Train/Optimizers.h"
 #include "passes/Train/Passes.h"
@@ -74,6 +75,7 @@ struct Entry final {
     for (auto [state, value] : writes)
       train::WriteOp::create(b, loc, state, value);
     func::ReturnOp::create(b, loc, results);
+    graph::isolateScans(function); // which resolving shapes has opened
     function.setFunctionType(
         FunctionType::get(b.getContext(), function.getArgumentTypes(), ValueRange(results).getTypes()));
     SmallVector<Attribute> attributes(resultAttributes.begin(), resultAttributes.end());

@@ -16,7 +16,7 @@ class Case:
     op: str
     variant: str
     inputs: list          # of differentiated arrays
-    lines: str
+    lines: str            # or what gives them
     shape: tuple          # of the result
     note: str = ""
     others: list = dataclasses.field(default_factory=list)
@@ -24,6 +24,7 @@ class Case:
     symbols: list = None  # per input a list of names
     expected: list = None  # at a kink: the gradients of the sum of %y, by the conventions of docs/Autodiff.md
     bound: float = 1e-6
+    kinds: list = None     # the types of the differentiated inputs, where a part of their sizes is unknown
 
 
 CASES = []
@@ -50,7 +51,7 @@ def case(op, variant, inputs, lines, shape, note="", **kwargs):
 
 
 def types(arrays, dynamic):
-    names = {"float64": "f64", "int64": "i64", "bool": "i1", "int8": "i8"}
+    names = {"float64": "f64", "int64": "i64", "int32": "i32", "bool": "i1", "int8": "i8"}
     return ", ".join(tensor(a.shape, dynamic, names[str(a.dtype)]) for a in arrays)
 
 

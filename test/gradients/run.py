@@ -21,11 +21,12 @@ import tempfile
 import numpy as np
 
 import cases
+import recurrent  # adds its cases
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 OPT = os.path.join(os.environ.get("MLC_BIN", os.path.join(ROOT, "build", "release", "bin")), "mlc-opt")
 os.environ.setdefault("MLC_CACHE_DIR", os.path.join(ROOT, "build", "test-cache"))  # not the user's
-DTYPES = {"float64": 11, "int64": 7, "bool": 9, "int8": 3}
+DTYPES = {"float64": 11, "int64": 7, "int32": 6, "bool": 9, "int8": 3}
 STEP = 2.0**-17  # so that sums with short numbers are exact
 CASES_PER_FUNCTION = 60
 
@@ -81,6 +82,8 @@ class Library:
 
 def types_of(case):
     """The types of the differentiated inputs and of the others."""
+    if case.kinds:
+        return case.kinds, [cases.types([array], False) for array in case.others]
     listed = []
     for array in [*case.inputs, *map(np.asarray, case.others)]:
         is_dynamic = case.dynamic or case.symbols is not None
@@ -95,7 +98,8 @@ def write_function(group):
     arguments, body, results, types, arrays = [], [], [], [], []
     for number, case in enumerate(group):
         inputs, others = types_of(case)
-        defining = next(line for line in case.lines.split("\n") if re.match(r"%y\b", line))
+        text = case.lines if isinstance(case.lines, str) else case.lines()
+        defining = next(line for line in text.split("\n") if re.match(r"%y\b", line))
         result = re.search(r"-> \(?(tensor<[^>]*>)", defining).group(1)
         r_type = cases.tensor(case.shape, "?" in result)
         names = [f"%x{i}" for i in range(len(inputs))] + [f"%i{i}" for i in range(len(others))] + ["%r"]
@@ -105,7 +109,7 @@ def write_function(group):
                 quoted = ", ".join(f'"{symbol}{number}"' for symbol in case.symbols[int(name[2:])])
                 symbols = f" {{mlc.symbols = [{quoted}]}}"
             arguments.append(f"%c{number}_{name[1:]}: {kind}{symbols}")
-        lines = case.lines.split("\n")
+        lines = text.split("\n")
         lines.append(f"%t = graph.mul %y, %r : ({result}, {r_type}) -> {result}")
         lines.append(f"%l = graph.reduce sum %t {{axes = {cases.ints(range(len(case.shape)))}}} : ({result}) -> tensor<f64>")
         wrt = [f"%x{i}" for i in range(len(inputs))]
@@ -183,8 +187,8 @@ def measure(selected, levels):
                 worst = 0.0
                 for results in got:
                     for i, difference in enumerate(expected):
-                        scale = np.abs(difference).max() or 1.0  # where all is zero, nothing is relative
-                        error = np.abs(results[result + 1 + i] - difference).max() / scale
+                        scale = np.abs(difference).max(initial=0) or 1.0  # where all is zero, nothing is relative
+                        error = np.abs(results[result + 1 + i] - difference).max(initial=0) / scale
                         worst = max(worst, np.inf if np.isnan(error) else error)
                 errors.append(worst)
     return errors
@@ -206,7 +210,7 @@ def write_table(selected):
     lines = ["# Gradients", "",
              "What `test/gradients/run.py` checks, and writes: the gradients of every differentiable op against central differences in f64, compiled at",
              "`-O0` and `-O3`. The error is that of the gradient over the largest difference of an operand; every row stays below its bound. The ops are",
-             "those of the [graph dialect](Reference.md); [Autodiff.md](Autodiff.md) tells how derivatives are made.", "",
+             "those of the [graph dialect](Reference.md), and LSTM, GRU and RNN as ONNX has them; [Autodiff.md](Autodiff.md) tells how derivatives are made.", "",
              "| op | variant | shapes | error below | the derivative |", "|---|---|---|---|---|"]
     for (op, variant), (shapes, notes, bound) in rows.items():
         lines.append(f"| `{op}` | {variant} | {'; '.join(shapes)} | {bound:.0e} | {'; '.join(notes)} |")

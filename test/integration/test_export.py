@@ -12,7 +12,7 @@ from onnx import helper as h
 from onnx import numpy_helper as nh
 from onnx.reference import ReferenceEvaluator
 
-from support import OPT, RUN, ToolTest, mlp, model, value, weights
+from support import OPT, ROOT, RUN, ToolTest, mlp, model, value, weights
 
 
 def onnx_names(graph):
@@ -300,6 +300,43 @@ class Ops(ExportTest):
                         for engine, result in (("another engine", got), ("mlc", self.run_model(again, feeds))):
                             self.assertEqual(result[output].dtype, wanted.dtype)
                             np.testing.assert_allclose(result[output], wanted, rtol=1e-5, atol=1e-6, err_msg=f"{output} in {engine}")
+
+
+class Recurrence(ExportTest):
+    def test_language(self):
+        text = """
+            model m(x: f32[N, T, 3]) -> y: f32[N, T, 8], h: f32[N, 4], c: f32[N, 4] {
+              y = bidirectional(lstm(x, units=5, return_sequences=true), gru(units=4, return_sequences=true))
+              a, h, c = lstm(y, units=4, return_sequences=true, return_state=true, reverse=true)
+              return y, rnn(a, units=4, activation=relu), c
+            }"""
+        with open(self.path("m.mlc"), "w") as file:
+            file.write(text)
+        x = np.random.default_rng(1).standard_normal((2, 6, 3)).astype(np.float32)
+        expected = self.run_model(self.compile(self.path("m.mlc")), {"x": x})
+        path = self.export(self.path("m.mlc"))
+        again = self.run_model(self.compile(path), {"x": x})
+        for name, got in zip("yhc", self.session(path).run(list("yhc"), {"x": x})):
+            np.testing.assert_allclose(got, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+            np.testing.assert_allclose(again[name], expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+        scans = [node for node in onnx.load(path).graph.node if node.op_type == "Scan"]
+        self.assertEqual(len(scans), 5)
+        self.assertEqual([any(a.name == "scan_input_directions" for a in node.attribute) for node in scans], [False, False, True, True, False])
+
+    def test_classifier(self):
+        path = self.export(os.path.join(ROOT, "docs", "examples", "lstm_classifier.mlc"))
+        tokens = np.random.default_rng(2).integers(0, 20000, (3, 80)).astype(np.int32)
+        expected = self.run_model(self.compile(os.path.join(ROOT, "docs", "examples", "lstm_classifier.mlc")), {"tokens": tokens})
+        got, = self.session(path).run(["probability"], {"tokens": tokens})
+        np.testing.assert_allclose(got, expected["probability"], rtol=1e-4, atol=1e-6)
+
+    def test_lengths(self):
+        rng = np.random.default_rng(3)
+        values = {"w": rng.uniform(-1, 1, (2, 12, 4)), "r": rng.uniform(-1, 1, (2, 12, 3)), "b": rng.uniform(-1, 1, (2, 24))}
+        node = h.make_node("LSTM", ["x", "w", "r", "b", "l"], ["y", "yh", "yc"], hidden_size=3, direction="bidirectional")
+        made = model([node], [value("x", ["T", "N", 4]), value("l", ["N"], T.INT32)], [value("y", ["T", 2, "N", 3]), value("yh", [2, "N", 3]), value("yc", [2, "N", 3])],
+                     [weights(name, array.astype(np.float32)) for name, array in values.items()])
+        self.agree(made, {"x": rng.uniform(-1, 1, (5, 3, 4)).astype(np.float32), "l": np.array([5, 1, 3], np.int32)})
 
 
 class Weights(ExportTest):

@@ -264,12 +264,14 @@ class Language(ToolTest):
             forward, backward = lstm(w, "d.forward", range(4)), lstm(w, "d.backward", (3, 2, 1, 0))
             return {"a": a, "h": h, "c": c, "b": gru(w, "b"), "r": rnn(w, "r"), "d": np.concatenate([forward[0], backward[0]], -1)}
 
-        self.check("""
+        text = """
             model m(x: f32[N, 4, 3]) -> a: f32[N, 4, 5], h: f32[N, 5], c: f32[N, 5], b: f32[N, 5], r: f32[N, 5], d: f32[N, 4, 10] {
               a, h, c = lstm(x, units=5, return_sequences=true, return_state=true, name="a")
               return a, h, c, gru(x, units=5, name="b"), rnn(x, units=5, activation=relu, name="r"),
                      bidirectional(x, lstm(units=5, return_sequences=true), name="d")
-            }""", {"x": x}, expected, 1e-4)
+            }"""
+        self.check(text, {"x": x}, expected, 1e-4)
+        self.check(text.replace("N, 4", "N, T"), {"x": x}, expected, 1e-4)
 
     def test_shared_weights(self):
         x = np.random.default_rng(8).standard_normal((3, 4)).astype(np.float32)

@@ -1,4 +1,5 @@
 """Training executables: what they learn, against NumPy; the same bits however they run; what they need and export."""
+import json
 import os
 import re
 import signal
@@ -352,6 +353,82 @@ class DigitsTest(ToolTest):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(timeout=60), 0)
         self.assertTrue(os.listdir(self.path("run")))
+
+
+class RecurrenceTest(ToolTest):
+    build = TrainingTest.build
+
+    def last(self, op, w, x):
+        """The last state of the sequences x[N, T, 3], in f64; gates as ONNX orders them."""
+        h = c = np.zeros((len(x), 4))
+        count = w["b"].shape[1] // 2
+        sigmoid = lambda v: 1 / (1 + np.exp(-v))
+        for t in range(x.shape[1]):
+            a, b = x[:, t] @ w["w"][0].T + w["b"][0, :count], h @ w["r"][0].T + w["b"][0, count:]
+            if op == "RNN":
+                h = np.tanh(a + b)
+            elif op == "GRU":
+                z, r = sigmoid(a[:, :4] + b[:, :4]), sigmoid(a[:, 4:8] + b[:, 4:8])
+                h = (1 - z) * np.tanh(a[:, 8:] + r * b[:, 8:]) + z * h
+            else:
+                i, o, f, g = np.split(a + b, 4, 1)
+                c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+                h = sigmoid(o) * np.tanh(c)
+        return h
+
+    def test_a_step_of_onnx_nodes(self):
+        rng = np.random.default_rng(5)
+        for op, gates, length in (("RNN", 1, 6), ("GRU", 3, "T"), ("LSTM", 4, "T")):
+            values = {"w": rng.uniform(-0.7, 0.7, (1, 4 * gates, 3)), "r": rng.uniform(-0.7, 0.7, (1, 4 * gates, 4)),
+                      "b": rng.uniform(-0.7, 0.7, (1, 8 * gates)), "v": rng.uniform(-0.7, 0.7, (4, 2))}
+            values = {name: array.astype(np.float32) for name, array in values.items()}
+            more = {"linear_before_reset": 1} if op == "GRU" else {}
+            made = model([h.make_node(op, ["x", "w", "r", "b"], ["", "last"], hidden_size=4, layout=1, **more),
+                          h.make_node("Reshape", ["last", "shape"], ["state"]), h.make_node("MatMul", ["state", "v"], ["y"])],
+                         [value("x", ["N", length, 3])], [value("y", ["N", 2])],
+                         [weights(name, array) for name, array in values.items()] + [weights("shape", np.array([-1, 4]))])
+            x, labels = rng.standard_normal((8, 6, 3)).astype(np.float32), rng.standard_normal((8, 2)).astype(np.float32)
+            np.savez(self.path("data.npz"), x=x, label=labels)
+            program = self.build(made, "--loss=mse", "--optimizer=sgd", "--lr=1")
+            self.call(program, "--data", "data.npz", "--full-batch", "--epochs", "1", "--export", "w.safetensors")
+            exact = {name: array.astype(np.float64) for name, array in values.items()}
+            loss = lambda: np.mean((self.last(op, exact, x) @ exact["v"] - labels) ** 2)
+            for name, got in read_safetensors(self.path("w.safetensors")).items():
+                gradient = np.zeros(got.shape)
+                for place in np.ndindex(*got.shape):
+                    before, losses = exact[name][place], []
+                    for step in (1e-5, -1e-5):
+                        exact[name][place] = before + step
+                        losses.append(loss())
+                    exact[name][place] = before
+                    gradient[place] = (losses[0] - losses[1]) / 2e-5
+                np.testing.assert_allclose(values[name] - got, gradient, rtol=1e-3, atol=1e-5, err_msg=f"{op} {name}")
+
+    def test_layers_of_the_language(self):
+        """What the first of many steps says is learned; levels agree."""
+        with open(self.path("m.mlc"), "w") as file:
+            file.write("""
+                model m(x: f32[N, T, 2]) -> y: f32[N, 2] {
+                  x = gru(lstm(x, units=8, return_sequences=true), units=8, return_sequences=true)
+                  return softmax(dense(bidirectional(x, rnn(units=8)), units=2))
+                }
+                train m { loss = categorical_crossentropy
+                  optimizer = adam(lr=0.02)
+                  metrics = [accuracy] }""")
+        rng = np.random.default_rng(6)
+        x = rng.standard_normal((256, 12, 2)).astype(np.float32)
+        np.savez(self.path("data.npz"), x=x, label=(x[:, 0, 0] > 0).astype(np.int64))
+        results = []
+        for level in ("-O0", "-O3"):
+            program = self.build(self.path("m.mlc"), level)
+            self.call(program, "--data", "data.npz", "--batch", "32", "--epochs", "1", "--export", "w.safetensors")
+            results.append(read_safetensors(self.path("w.safetensors")))
+        for name in results[0]:
+            np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-3, atol=1e-5, err_msg=name)
+        self.call(program, "--data", "data.npz", "--batch", "32", "--epochs", "25", "--log", "log.jsonl")
+        with open(self.path("log.jsonl")) as file:
+            last = [json.loads(line) for line in file][-1]
+        self.assertGreater(last["accuracy"], 0.95, last)
 
 
 if __name__ == "__main__":

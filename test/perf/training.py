@@ -1,6 +1,6 @@
 """Races a step of training executables against PyTorch and Keras, interleaved, one pinned thread, on random data.
 
-usage: training.py [--models mnist,mlp,resnet,gpt] [--peers torch,keras] [--rounds 3] [--steps 20] [--python PATH of a Python with the peers]
+usage: training.py [--models mnist,mlp,resnet,gpt,lstm] [--peers torch,keras] [--rounds 3] [--steps 20] [--python PATH of a Python with the peers]
 Writes a table: milliseconds a step of each, and the ratio over mlc. Every program warms up by an epoch that does not count.
 """
 import argparse
@@ -13,8 +13,8 @@ import tempfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 OPT = os.path.join(ROOT, "build", "release", "bin", "mlc-opt")
-EXAMPLES = {"mnist": "mnist_cnn", "mlp": "mlp", "resnet": "resnet18_cifar", "gpt": "gpt"}
-BATCHES = {"mnist": (32, 128), "mlp": (128,), "resnet": (32,), "gpt": (8,)}
+EXAMPLES = {"mnist": "mnist_cnn", "mlp": "mlp", "resnet": "resnet18_cifar", "gpt": "gpt", "lstm": "lstm_classifier"}
+BATCHES = {"mnist": (32, 128), "mlp": (128,), "resnet": (32,), "gpt": (8,), "lstm": (64,)}
 
 
 def data(model, count):
@@ -23,6 +23,8 @@ def data(model, count):
     if model == "gpt":
         text = rng.integers(0, 96, (count, 129))
         return text[:, :-1].astype(np.int32), text[:, 1:].astype(np.int64)
+    if model == "lstm":
+        return rng.integers(0, 20000, (count, 80)).astype(np.int32), rng.integers(0, 2, (count, 1)).astype(np.float32)
     shape = {"mnist": (28, 28, 1), "mlp": (784,), "resnet": (32, 32, 3)}[model]
     return rng.random((count, *shape), dtype=np.float32), rng.integers(0, 10, count)
 
@@ -67,8 +69,20 @@ def torch_model(model):
         def forward(self, x):
             return self.head(self.norm(self.layers(self.tokens(x) + self.places)))
 
+    class Classifier(nn.Module):
+        def __init__(self, vocabulary=20000, width=64):
+            super().__init__()
+            self.tokens, self.first = nn.Embedding(vocabulary, width), nn.LSTM(width, width, batch_first=True)
+            self.second, self.head = nn.LSTM(width, width, batch_first=True, bidirectional=True), nn.Linear(2 * width, 1)
+
+        def forward(self, x):
+            _, (last, _) = self.second(self.first(self.tokens(x))[0])
+            return self.head(F.dropout(torch.cat([last[0], last[1]], -1), 0.5))
+
     if model == "gpt":
         return Gpt()
+    if model == "lstm":
+        return Classifier()
     if model == "mlp":
         return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
     if model == "mnist":
@@ -95,7 +109,10 @@ def run_torch(model, batch, steps):
             start = time.perf_counter()
         optimizer.zero_grad()
         output = network(x)
-        torch.nn.functional.cross_entropy(output.reshape(-1, output.shape[-1]), y.reshape(-1)).backward()
+        if y.is_floating_point():
+            torch.nn.functional.binary_cross_entropy_with_logits(output, y).backward()
+        else:
+            torch.nn.functional.cross_entropy(output.reshape(-1, output.shape[-1]), y.reshape(-1)).backward()
         optimizer.step()
     print((time.perf_counter() - start) / steps * 1e3)
 
@@ -137,7 +154,7 @@ def run_mlc(program, folder, model, batch, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="mnist,mlp,resnet,gpt")
+    parser.add_argument("--models", default="mnist,mlp,resnet,gpt,lstm")
     parser.add_argument("--peers", default="torch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=20)

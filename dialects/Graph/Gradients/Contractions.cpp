@@ -7,28 +7,10 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/Gradients/GradientBuilder.h"
 
-#include <numeric>
-
 using namespace mlir;
 using namespace mlc::graph;
 
 namespace {
-
-Value transposeMatrix(GradientBuilder &g, Value matrix) {
-  int64_t rank = g.rank(matrix);
-  SmallVector<int64_t> permutation(rank);
-  std::iota(permutation.begin(), permutation.end(), 0);
-  std::swap(permutation[rank - 2], permutation[rank - 1]);
-  return g.transpose(matrix, permutation);
-}
-
-/// All rows of all matrices below each other.
-Value joinRows(GradientBuilder &g, Value matrices) {
-  Shape shape = g.shape(matrices);
-  return g.rank(matrices) == 2
-             ? matrices
-             : g.reshape(matrices, {g.sizes.product(ArrayRef<Size>(shape).drop_back()), shape.back()});
-}
 
 /// What a convolution is but for its operands.
 struct Geometry final {
@@ -154,12 +136,9 @@ LogicalResult requireKnownWindow(GradientBuilder &g, Value filter) {
 // One matrix for all of a batch is multiplied as one: no product a matrix is summed up afterwards.
 LogicalResult MatMulOp::buildGradients(GradientBuilder &g) {
   Value lhs = getLhs(), rhs = getRhs(), dy = g.cotangent();
-  g.give(0, [&] { return g.make<MatMulOp>(dy, transposeMatrix(g, rhs)); });
-  g.give(1, [&] {
-    if (g.rank(rhs) == 2)
-      return g.make<MatMulOp>(transposeMatrix(g, joinRows(g, lhs)), joinRows(g, dy));
-    return g.make<MatMulOp>(transposeMatrix(g, lhs), dy);
-  });
+  g.give(0, [&] { return g.make<MatMulOp>(dy, g.transposeMatrix(rhs)); });
+  g.give(1,
+         [&] { return g.rank(rhs) == 2 ? g.matrixGradient(lhs, dy) : g.make<MatMulOp>(g.transposeMatrix(lhs), dy); });
   return success();
 }
 

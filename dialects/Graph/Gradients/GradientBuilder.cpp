@@ -4,6 +4,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <numeric>
+
 using namespace mlir;
 
 namespace mlc::graph {
@@ -16,6 +18,22 @@ Value GradientBuilder::countAlong(Value x, ArrayRef<int64_t> axes) {
   if (std::optional<int64_t> known = getConstant(count))
     return scalarLike(x, static_cast<double>(*known));
   return fromSize(count, element(x));
+}
+
+Value GradientBuilder::transposeMatrix(Value matrix) {
+  SmallVector<int64_t> permutation(rank(matrix));
+  std::iota(permutation.begin(), permutation.end(), 0);
+  std::swap(permutation[permutation.size() - 2], permutation.back());
+  return transpose(matrix, permutation);
+}
+
+Value GradientBuilder::matrixGradient(Value lhs, Value cotangent) {
+  auto joinRows = [&](Value matrices) {
+    Shape all = shape(matrices);
+    return rank(matrices) == 2 ? matrices
+                               : reshape(matrices, {sizes.product(ArrayRef<Size>(all).drop_back()), all.back()});
+  };
+  return make<MatMulOp>(transposeMatrix(joinRows(lhs)), joinRows(cotangent));
 }
 
 // Axes of `like` are those at the right of `value`. One that is 1 is summed up; whether one is that may be known only

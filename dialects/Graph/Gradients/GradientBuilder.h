@@ -23,6 +23,9 @@ public:
   mlir::Value cotangent(unsigned result = 0) const { return cotangents[result]; }
   bool needs(unsigned operand) const { return needed[operand]; }
 
+  /// The sizes of all values so far.
+  llvm::DenseMap<mlir::Value, Shape> &getShapes() { return shapes; }
+
   /// Says what the cotangent of an operand is, where it needs one. Sums over what the operand was broadcast to.
   void give(unsigned operand, llvm::function_ref<mlir::Value()> build) {
     if (needs(operand))
@@ -30,6 +33,10 @@ public:
   }
   /// What was given, one an operand; null where nothing was.
   llvm::ArrayRef<mlir::Value> getGradients() const { return gradients; }
+
+  /// Says what the results of the op are computed by from now on; it goes away.
+  void replaceOp(mlir::ValueRange results) { replacements.assign(results.begin(), results.end()); }
+  llvm::ArrayRef<mlir::Value> getReplacements() const { return replacements; }
 
   /// Ends with "has no derivative because …".
   llvm::LogicalResult refuse(const llvm::Twine &reason) {
@@ -48,6 +55,10 @@ public:
   mlir::Value zerosLike(mlir::Value like) { return filledLike(like, 0); }
   /// `x` where the condition holds, zero elsewhere.
   mlir::Value where(mlir::Value condition, mlir::Value x) { return select(condition, x, scalarLike(x, 0)); }
+  /// The cotangent of the one matrix that all rows of `lhs` were multiplied by.
+  mlir::Value matrixGradient(mlir::Value lhs, mlir::Value cotangent);
+  /// `matrix` with its last two axes exchanged.
+  mlir::Value transposeMatrix(mlir::Value matrix);
   /// The number of elements along `axes` as a scalar of the element type of `x`.
   mlir::Value countAlong(mlir::Value x, llvm::ArrayRef<int64_t> axes);
   mlir::Value sum(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepDims = true) {
@@ -75,7 +86,7 @@ private:
   mlir::Operation *op;
   llvm::ArrayRef<mlir::Value> cotangents;
   llvm::ArrayRef<bool> needed;
-  Values gradients;
+  Values gradients, replacements;
 };
 
 } // namespace mlc::graph

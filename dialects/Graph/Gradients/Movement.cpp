@@ -58,7 +58,8 @@ LogicalResult SliceOp::buildGradients(GradientBuilder &g) {
       low.push_back(first);
       high.push_back(g.sizes.sub(g.sizes.sub(input[axis], first), g.shape(dy)[axis]));
     }
-    return g.reshape(g.padZeros(dy, low, high), input);
+    Value padded = g.padZeros(dy, low, high);
+    return g.shape(padded) == input ? padded : g.reshape(padded, input);
   });
   return success();
 }

@@ -142,12 +142,12 @@ void GraphExporter::exportOp(Operation *op) {
     return;
   }
   using Family = bool (*)(NodeExporter &);
-  for (Family family :
-       std::initializer_list<Family>{exportElementwise, exportMovement, exportScalar, exportContraction,
-                                     exportQuantization, exportIndexing, exportReduction, exportWindow, exportResize})
+  for (Family family : std::initializer_list<Family>{exportElementwise, exportMovement, exportScalar, exportContraction,
+                                                     exportQuantization, exportIndexing, exportReduction, exportWindow,
+                                                     exportResize, exportRecurrence})
     if (family(e))
       return;
-  e.fail(isa<graph::ScanOp>(op) ? "recurrence is not written as Scan yet" : "ONNX has no operator for it");
+  e.fail("ONNX has no operator for it");
 }
 
 void GraphExporter::exportOps(Block &block) {
@@ -155,10 +155,10 @@ void GraphExporter::exportOps(Block &block) {
     exportOp(&op);
 }
 
-onnx::GraphProto GraphExporter::subgraph(llvm::function_ref<GraphOutputs()> body) {
+onnx::GraphProto GraphExporter::subgraph(llvm::function_ref<GraphOutputs()> body, StringRef name) {
   onnx::GraphProto graph;
   onnx::GraphProto *outer = std::exchange(target, &graph);
-  graph.set_name(uniqueNode("branch"));
+  graph.set_name(uniqueNode(name));
   for (const auto &[name, type] : body())
     describe(*graph.add_output(), name, type, {});
   target = outer;
@@ -175,11 +175,17 @@ GraphOutputs GraphExporter::passOn(Operation *op, ValueRange values) {
   return outputs;
 }
 
-onnx::GraphProto GraphExporter::exportBlock(Block &block) {
-  return subgraph([&] {
+onnx::GraphProto GraphExporter::exportBlock(Block &block, StringRef name) {
+  auto body = [&] {
+    for (BlockArgument argument : block.getArguments())
+      if (!names.contains(argument)) {
+        bind(argument, uniqueValue("argument" + std::to_string(argument.getArgNumber())));
+        describe(*target->add_input(), nameOf(argument), cast<RankedTensorType>(argument.getType()), {});
+      }
     exportOps(block);
     return passOn(block.getTerminator(), block.getTerminator()->getOperands());
-  });
+  };
+  return subgraph(body, name);
 }
 
 void GraphExporter::addInputs() {

@@ -48,10 +48,11 @@ public:
   onnx::GraphProto &current() { return *target; }
   /// An initializer of the main graph; equal ones are one.
   std::string constant(onnx::TensorProto tensor, llvm::StringRef wanted);
-  /// The ops of a block of `scf.if` as a graph whose outputs are those of its terminator.
-  onnx::GraphProto exportBlock(mlir::Block &block);
+  /// The ops of a block as a graph: its inputs are the arguments that have no name yet, its outputs what the terminator
+  /// gives.
+  onnx::GraphProto exportBlock(mlir::Block &block, llvm::StringRef name = "branch");
   /// A graph of the nodes that `body` adds, which gives their outputs.
-  onnx::GraphProto subgraph(llvm::function_ref<GraphOutputs()> body);
+  onnx::GraphProto subgraph(llvm::function_ref<GraphOutputs()> body, llvm::StringRef name = "branch");
   /// Values as outputs of a subgraph, made by nodes of it wherever they come from.
   GraphOutputs passOn(mlir::Operation *op, mlir::ValueRange values);
 

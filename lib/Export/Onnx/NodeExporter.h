@@ -113,6 +113,7 @@ bool exportElementwise(NodeExporter &e);
 bool exportIndexing(NodeExporter &e);
 bool exportMovement(NodeExporter &e);
 bool exportQuantization(NodeExporter &e);
+bool exportRecurrence(NodeExporter &e);
 bool exportReduction(NodeExporter &e);
 bool exportResize(NodeExporter &e);
 bool exportScalar(NodeExporter &e);

@@ -9,8 +9,6 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/Verifier.h"
-#include "mlir/Transforms/RegionUtils.h"
-#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 
@@ -176,54 +174,9 @@ Value NodeImporter::unsqueeze(Value value, ArrayRef<int64_t> axes) {
 }
 
 Values NodeImporter::scan(ValueRange inits, ValueRange inputs, bool reverse, ScanBody body) {
-  // The body is built inside of an op of its own, so that what it reads from outside can be told from what is inside.
-  OperationState state(loc, graph::ScanOp::getOperationName());
-  Region *region = state.addRegion();
-  Block &block = region->emplaceBlock();
-  for (Value init : inits)
-    block.addArgument(init.getType(), loc);
-  for (Value input : inputs) {
+  for (Value input : inputs)
     require(rank(input) > 0, "expected a sequence, but got a scalar");
-    block.addArgument(RankedTensorType::get(type(input).getShape().drop_front(), element(input)), loc);
-  }
-  Operation *probe = b.create(state);
-  auto forgetSizes = [&] { // of values that no one asks for again, and that may go away
-    probe->walk([&](Operation *op) {
-      for (Value result : op->getResults())
-        graph.shapes.erase(result);
-    });
-  };
-  llvm::scope_exit erase([&] {
-    forgetSizes();
-    probe->erase();
-  });
-  region = &probe->getRegion(0);
-  IRRewriter rewriter(b);
-  Values yielded;
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(&block);
-    ValueRange arguments(block.getArguments());
-    yielded = body(arguments.take_front(inits.size()), arguments.drop_front(inits.size()));
-    graph::YieldOp::create(b, loc, yielded);
-  }
-  forgetSizes();
-  // Constants are in the body, and scalars are made there again: they cannot be captured.
-  auto isCloned = [](Operation *op) {
-    return op->hasTrait<OpTrait::ConstantLike>() || !isa<RankedTensorType, IndexType>(op->getResult(0).getType());
-  };
-  SmallVector<Value> captures = makeRegionIsolatedFromAbove(rewriter, *region, isCloned);
-  OperationState whole(loc, graph::ScanOp::getOperationName());
-  for (ValueRange operands : {inits, inputs, ValueRange(captures)})
-    whole.addOperands(operands);
-  auto &properties = whole.getOrAddProperties<graph::ScanOp::Properties>();
-  properties.operandSegmentSizes = {static_cast<int32_t>(inits.size()), static_cast<int32_t>(inputs.size()),
-                                    static_cast<int32_t>(captures.size())};
-  if (reverse)
-    properties.reverse = b.getUnitAttr();
-  whole.addTypes(llvm::to_vector(ValueRange(yielded).getTypes()));
-  whole.addRegion()->takeBody(*region);
-  Values results = finish(b.create(whole));
+  Values results = GraphBuilder::scan(inits, inputs, reverse, body);
   for (Value result : results)
     if (!type(result).hasStaticShape() && !graph.shapes.contains(result))
       unsupported("the size of a step's output is known only in the step");

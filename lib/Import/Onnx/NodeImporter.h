@@ -90,9 +90,7 @@ public:
   /// Inserts axes of size 1 at `axes` (of the result, sorted), as far as there may be so many.
   Value unsqueeze(Value value, llvm::ArrayRef<int64_t> axes);
 
-  /// What happens to the state in a step that sees `slices`: the new state, then the outputs of the step.
-  using ScanBody = llvm::function_ref<Values(mlir::ValueRange state, mlir::ValueRange slices)>;
-  /// A graph.scan; its body may read any value from outside.
+  /// A graph.scan along sequences, whose outputs have sizes that are known outside of it.
   Values scan(mlir::ValueRange inits, mlir::ValueRange inputs, bool reverse, ScanBody body);
 
   /// The value of an integer tensor, where it is known now.

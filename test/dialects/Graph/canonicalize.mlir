@@ -76,6 +76,21 @@ func.func @scan_operands(%s: tensor<4xf32>, %x: tensor<3x4xf32>, %w: tensor<4xf3
   return %0#0, %0#2 : tensor<4xf32>, tensor<3x4xf32>
 }
 
+/// Of equal captures the first stays, even where only the second is read.
+// CHECK-LABEL: @scan_first_capture_unread
+// CHECK-SAME: (%[[X:.*]]: tensor<3x4xf32>, %[[W:.*]]: tensor<4xf32>)
+func.func @scan_first_capture_unread(%x: tensor<3x4xf32>, %w: tensor<4xf32>) -> tensor<3x4xf32> {
+  // CHECK: graph.scan inputs(%[[X]] : tensor<3x4xf32>) captures(%[[W]] : tensor<4xf32>) {
+  // CHECK: ^bb0(%[[SLICE:.*]]: tensor<4xf32>, %[[WEIGHT:.*]]: tensor<4xf32>):
+  // CHECK: graph.mul %[[SLICE]], %[[WEIGHT]]
+  %0 = graph.scan inputs(%x : tensor<3x4xf32>) captures(%w, %w : tensor<4xf32>, tensor<4xf32>) {
+  ^bb0(%a: tensor<4xf32>, %w0: tensor<4xf32>, %w1: tensor<4xf32>):
+    %1 = graph.mul %a, %w1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    graph.yield %1 : tensor<4xf32>
+  } -> tensor<3x4xf32>
+  return %0 : tensor<3x4xf32>
+}
+
 // CHECK-LABEL: @scan_state_that_stays
 // CHECK-SAME: (%[[S:.*]]: tensor<4xf32>, %[[X:.*]]: tensor<3x4xf32>)
 func.func @scan_state_that_stays(%s: tensor<4xf32>, %x: tensor<3x4xf32>) -> (tensor<4xf32>, tensor<3x4xf32>) {
@@ -115,4 +130,43 @@ func.func @no_fold_scan_that_is_needed(%s: tensor<4xf32>, %x: tensor<3x4xf32>) -
     graph.yield %1, %1 : tensor<4xf32>, tensor<4xf32>
   } -> tensor<4xf32>, tensor<3x4xf32>
   return %0#1 : tensor<3x4xf32>
+}
+
+/// What undoes slices joins them again: nothing is added where they do not overlap.
+// CHECK-LABEL: @join_padded_terms
+// CHECK-SAME: (%[[A:.*]]: tensor<?x2xf32>, %[[B:.*]]: tensor<?x3xf32>, %[[C:.*]]: tensor<?x1xf32>, %[[X:.*]]: tensor<?x8xf32>)
+func.func @join_padded_terms(%a: tensor<?x2xf32>, %b: tensor<?x3xf32>, %c: tensor<?x1xf32>, %x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // CHECK: %[[Z:.*]] = graph.constant dense<0.0
+  // CHECK: %[[GAP:.*]] = graph.pad constant %[[A]], %[[Z]] low [0, 0] high [0, 2]
+  // CHECK: %[[J:.*]] = graph.concat %[[C]], %[[GAP]], %[[B]] {axis = 1 : i64}
+  // CHECK: graph.add %[[X]], %[[J]]
+  // CHECK-NOT: graph.add
+  %z = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.pad constant %a, %z low [0, 1] high [0, 5] : tensor<?x2xf32>, tensor<f32> -> tensor<?x8xf32>
+  %1 = graph.pad constant %b, %z low [0, 5] high [0, 0] : tensor<?x3xf32>, tensor<f32> -> tensor<?x8xf32>
+  %2 = graph.pad constant %c, %z low [0, 0] high [0, 7] : tensor<?x1xf32>, tensor<f32> -> tensor<?x8xf32>
+  %3 = graph.add %0, %1 : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %4 = graph.add %3, %x : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %5 = graph.add %4, %2 : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %5 : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: @no_join_of_terms_that_overlap
+// CHECK-NOT: graph.concat
+func.func @no_join_of_terms_that_overlap(%a: tensor<4xf32>, %b: tensor<3xf32>) -> tensor<6xf32> {
+  %z = graph.constant dense<0.0> : tensor<f32>
+  %0 = graph.pad constant %a, %z low [0] high [2] : tensor<4xf32>, tensor<f32> -> tensor<6xf32>
+  %1 = graph.pad constant %b, %z low [3] high [0] : tensor<3xf32>, tensor<f32> -> tensor<6xf32>
+  %2 = graph.add %0, %1 : (tensor<6xf32>, tensor<6xf32>) -> tensor<6xf32>
+  return %2 : tensor<6xf32>
+}
+
+// CHECK-LABEL: @no_join_of_ones
+// CHECK-NOT: graph.concat
+func.func @no_join_of_ones(%a: tensor<4xf32>, %b: tensor<2xf32>) -> tensor<6xf32> {
+  %one = graph.constant dense<1.0> : tensor<f32>
+  %0 = graph.pad constant %a, %one low [0] high [2] : tensor<4xf32>, tensor<f32> -> tensor<6xf32>
+  %1 = graph.pad constant %b, %one low [4] high [0] : tensor<2xf32>, tensor<f32> -> tensor<6xf32>
+  %2 = graph.add %0, %1 : (tensor<6xf32>, tensor<6xf32>) -> tensor<6xf32>
+  return %2 : tensor<6xf32>
 }

@@ -1,9 +1,10 @@
 //===- Recurrence.cpp - lstm, gru, rnn ---------------------------------------------------------------------------===//
 //
-// The products of all steps with the input are one matmul in front, biases included; a step adds the product with the
-// state and computes the gates. Gates stand side by side in the weights, in Keras's order.
+// The products of all steps with the input are one matmul in front, biases included; a step (graph.scan) adds the
+// product with the state and computes the gates. Gates stand side by side in the weights, in Keras's order.
 //
 //===----------------------------------------------------------------------------------------------------------===//
+#include "dialects/Train/TrainDialect.h"
 #include "lib/Import/Dsl/Elaborator.h"
 
 using namespace mlir;
@@ -15,9 +16,6 @@ namespace mlc::dsl {
 
 namespace {
 
-/// Beyond this, steps that are written out one by one take too long to compile.
-constexpr int64_t kMaxSteps = 1024;
-
 /// One layer: its weights, and the walk along the steps.
 class Recurrent final {
 public:
@@ -27,7 +25,7 @@ public:
     int64_t in = n.knownSize(x, 2, "features"), width = gates * units;
     mlir::Value kernel = n.weight("kernel", {in, width}, "init", n.element(x));
     recurrent = n.weight("recurrent_kernel", {units, width}, "recurrent_init", n.element(x));
-    products = n.addBias(n.make<MatMulOp>(x, kernel), width);
+    products = n.addBias(n.make<MatMulOp>(n.transpose(x, {1, 0, 2}), kernel), width); // step by step
   }
 
   /// h @ recurrent_kernel
@@ -41,32 +39,30 @@ public:
 
   /// Walks with `count` states, of which the first is the output, through the steps: the new states from the old ones
   /// and the products of a step.
-  Datum walk(size_t count, llvm::function_ref<Values(const Values &, mlir::Value)> step) {
-    int64_t steps = n.knownSize(x, 1, "steps");
-    if (steps < 1 || steps > kMaxSteps)
-      n.fail("expected 1 to " + Twine(kMaxSteps) + " steps, but got " + n.elaborator.describe(x), "x");
-    Size batch = n.shape(x)[0];
-    mlir::Value zeros = n.expand(n.scalar(n.element(x), 0), {batch, n.constantSize(units)});
-    Values states(count, zeros), outputs(steps);
-    for (int64_t i = 0; i < steps; ++i) {
-      int64_t t = n.flag("reverse") ? steps - 1 - i : i;
-      mlir::Value row = n.sliceAxis(products, 1, n.constantSize(t), n.constantSize(1));
-      states = step(states, n.reshape(row, {batch, n.constantSize(gates * units)}));
-      outputs[t] = states[0];
-    }
-    List results;
-    if (n.flag("return_sequences")) {
-      for (mlir::Value &output : outputs)
-        output = n.unsqueeze(output, {1});
-      results.push_back(n.concat(outputs, 1));
-    } else {
-      results.push_back(states[0]);
-    }
+  Datum walk(size_t count, llvm::function_ref<Values(mlir::ValueRange, mlir::Value)> step) {
+    mlir::Value zeros = n.expand(n.scalar(n.element(x), 0), {n.shape(x)[0], n.constantSize(units)});
+    Values states = n.scan(Values(count, zeros), products, n.flag("reverse"),
+                           [&](mlir::ValueRange states, mlir::ValueRange slices) {
+                             Values next = step(states, slices[0]);
+                             refuseTraining(next[0].getParentBlock());
+                             next.push_back(next[0]);
+                             return next;
+                           });
+    mlir::Value outputs = states.pop_back_val();
+    List results{n.flag("return_sequences") ? n.transpose(outputs, {1, 0, 2}) : states[0]};
     if (!n.flag("return_state"))
       return results[0];
     for (mlir::Value state : states)
       results.push_back(state);
     return makeList(std::move(results));
+  }
+
+  /// What a layer such as dropout does while it trains is not said for a step of many.
+  void refuseTraining(mlir::Block *body) {
+    for (mlir::Operation &op : *body)
+      if (isa<train::TrainDialect>(op.getDialect()))
+        n.fail("unsupported activation with '" + op.getName().stripDialect() + "', which trains differently",
+               "activation");
   }
 
   Call &n;
@@ -78,7 +74,7 @@ public:
 Datum lstm(Call &n) {
   Recurrent layer(n, 4);
   double forget = n.number("forget_bias");
-  return layer.walk(2, [&](const Values &states, mlir::Value row) -> Values {
+  return layer.walk(2, [&](mlir::ValueRange states, mlir::Value row) -> Values {
     mlir::Value all = n.add(row, layer.product(states[0])), f = layer.gate(all, 1);
     if (forget != 0)
       f = n.add(f, n.scalarLike(f, forget));
@@ -92,7 +88,7 @@ Datum lstm(Call &n) {
 /// h = z * h + (1 - z) * activation(x + r * (h @ U + b)); gates z, r, candidate.
 Datum gru(Call &n) {
   Recurrent layer(n, 3);
-  return layer.walk(1, [&](const Values &states, mlir::Value row) -> Values {
+  return layer.walk(1, [&](mlir::ValueRange states, mlir::Value row) -> Values {
     mlir::Value h = states[0], inner = n.addBias(layer.product(h), 3 * layer.units, "recurrent_bias");
     mlir::Value z = layer.recurrentActivation(n.add(layer.gate(row, 0), layer.gate(inner, 0)));
     mlir::Value r = layer.recurrentActivation(n.add(layer.gate(row, 1), layer.gate(inner, 1)));
@@ -104,7 +100,7 @@ Datum gru(Call &n) {
 /// h = activation(x + h @ U)
 Datum rnn(Call &n) {
   Recurrent layer(n, 1);
-  return layer.walk(1, [&](const Values &states, mlir::Value row) -> Values {
+  return layer.walk(1, [&](mlir::ValueRange states, mlir::Value row) -> Values {
     return {layer.activation(n.add(row, layer.product(states[0])))};
   });
 }
@@ -140,7 +136,7 @@ void addRecurrence(Builtins &all) {
                      "recurrent_init: initializer = orthogonal, bias: initializer|bool|none = zeros, "
                      "return_sequences: bool = false, return_state: bool = false, reverse: bool = false)";
   all.add("lstm(x: tensor, units: count, recurrent_activation: function = sigmoid, forget_bias: number = 1" + rest,
-          "Long short-term memory along x [N, T, features] of known T: the last output [N, units], with "
+          "Long short-term memory along x [N, T, features]: the last output [N, units], with "
           "`return_sequences` all of them at "
           "the places of their inputs; with `return_state` also the last states. Weights `kernel`, `recurrent_kernel`, "
           "`bias`, with "
