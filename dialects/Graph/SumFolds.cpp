@@ -54,13 +54,13 @@ struct JoinPaddedTerms final : OpRewritePattern<AddOp> {
     int64_t end = 0;
     llvm::erase_if(parts, [&](const Part &part) {
       bool overlaps = part.start < end;
-      end = std::max(end, part.end);
+      end = overlaps ? end : part.end;
       return overlaps;
     });
     if (parts.size() < 2)
       return rewriter.notifyMatchFailure(op, "requires two terms that do not overlap");
     for (Value term : terms)
-      if (llvm::none_of(parts, [&](const Part &part) { return part.pad.getResult() == term; }))
+      if (llvm::none_of(parts, [&](const Part &part) { return part.pad->getResult(0) == term; }))
         others.push_back(term);
 
     SmallVector<Value> values;
