@@ -95,9 +95,10 @@ class TensorFlowRest(ServeTest):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.path("key.pem"), "-out", self.path("cert.pem")],
                        check=True, capture_output=True)
-        escaped = lambda name: open(self.path(name)).read().replace("\n", "\\n")
-        with open(self.path("ssl.config"), "w") as file:
-            file.write(f'server_key: "{escaped("key.pem")}"\nserver_cert: "{escaped("cert.pem")}"\n')
+        with open(self.path("ssl.config"), "w") as config:
+            for field, name in (("server_key", "key.pem"), ("server_cert", "cert.pem")):
+                with open(self.path(name)) as file:
+                    config.write(f"{field}: {json.dumps(file.read())}\n")
         with open(self.path("tokens"), "w") as file:
             file.write("# ours\nsecret\n")
         os.makedirs(self.path("model"))
