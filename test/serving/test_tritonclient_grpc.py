@@ -120,7 +120,7 @@ class TritonClientTest(ServeTest):
                 ("INVALID_ARGUMENT", "expected sizes [-1,-1]", lambda: self.client.infer("half", [self.input([1])])),
                 ("INVALID_ARGUMENT", "alias not found",
                  lambda: self.client.infer("half", [self.input()], outputs=[triton.InferRequestedOutput("nope")])),
-                ("UNIMPLEMENTED", "sequence_id",
+                ("UNIMPLEMENTED", "unsupported parameter 'sequence_",
                  lambda: self.client.infer("half", [self.input()], sequence_id=3, sequence_start=True)),
                 ("DEADLINE_EXCEEDED", "", lambda: self.client.infer("slow", [self.input()], client_timeout=0.01))):
             self.assert_fails(code, message, call)

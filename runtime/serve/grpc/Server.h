@@ -58,8 +58,8 @@ private:
   PredictionService prediction;
   ModelService model;
   InferenceService inference;
-  std::unique_ptr<grpc::Server> server; // before the queue, which refers to it
-  std::unique_ptr<RpcQueue> queue;
+  std::unique_ptr<RpcQueue> queue; // outlives the server, which puts events on it
+  std::unique_ptr<grpc::Server> server;
   int itsPort = 0;
 };
 

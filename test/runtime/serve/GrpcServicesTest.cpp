@@ -497,8 +497,8 @@ TEST(TensorProto, UsesDenseDataWhereItLies) {
                                    "\\000'",
                                    storage)),
             std::vector<int32_t>{1});
-  EXPECT_EQ(values<bool>(decode("dtype: DT_BOOL tensor_shape { dim { size: 2 } } bool_val: [true, false]", storage)),
-            (std::vector<bool>{true, false}));
+  EXPECT_EQ(values<char>(decode("dtype: DT_BOOL tensor_shape { dim { size: 2 } } bool_val: [true, false]", storage)),
+            (std::vector<char>{1, 0}));
   EXPECT_TRUE(storage.empty());
 }
 
@@ -568,8 +568,8 @@ TEST(InferTensor, ReadsTheListOfEachType) {
   EXPECT_EQ(values<uint64_t>(decode("datatype: 'UINT64' contents { uint64_contents: [1, 2] }")),
             (std::vector<uint64_t>{1, 2}));
   EXPECT_EQ(values<double>(decode("datatype: 'FP64' contents { fp64_contents: [1, 2] }")), (std::vector<double>{1, 2}));
-  EXPECT_EQ(values<bool>(decode("datatype: 'BOOL' contents { bool_contents: [true, false] }")),
-            (std::vector<bool>{true, false}));
+  EXPECT_EQ(values<char>(decode("datatype: 'BOOL' contents { bool_contents: [true, false] }")),
+            (std::vector<char>{1, 0}));
   for (const char *bad :
        {"datatype: 'UINT8' contents { uint_contents: [1, 256] }", "datatype: 'FP16' contents { fp32_contents: [1, 2] }",
         "datatype: 'BYTES' contents { bytes_contents: ['a', 'b'] }"})
