@@ -91,6 +91,9 @@ TEST_F(OpenInferenceRestTest, SaysWhetherItIsAliveAndReady) {
   ready = get("/v2/health/ready");
   EXPECT_EQ(ready.status, 200);
   EXPECT_EQ(json::parse(ready.body), (json{{"live", true}, {"ready", true}}));
+  models.services.draining = [] { return true; };
+  EXPECT_EQ(get("/v2/health/ready").status, 503);
+  EXPECT_EQ(json::parse(get("/v2/health/live").body), (json{{"live", true}, {"ready", false}}));
 }
 
 TEST_F(OpenInferenceRestTest, RefusesOtherPathsAndMethods) {
@@ -292,6 +295,12 @@ TEST_F(OpenInferenceRestTest, SurvivesDeepNesting) {
   expectError(post("/v2/models/half/infer", R"({"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":)" + deep),
               400, "");
   expectError(post("/v2/models/half/infer", R"({"other":)" + deep + std::string(100'000, ']') + "}"), 400, "");
+  std::string ones = "1";
+  for (int i = 0; i < 40; ++i)
+    ones += ",1";
+  expectError(post("/v2/models/half/infer",
+                   R"({"inputs":[{"name":"x","shape":[)" + ones + R"(],"datatype":"FP32","data":[1]}]})"),
+              400, "expected a rank of at most 32");
   std::string objects;
   for (int i = 0; i < 100'000; ++i)
     objects += "{\"a\":";
@@ -446,7 +455,9 @@ TEST(OpenInferenceRaw, FindsTheUnknownSize) {
   Signature signature;
   auto sizes = [&](std::vector<int64_t> known, size_t bytes) {
     signature.inputs = {{"x", MLC_I16, std::move(known), {}}};
-    return readRawRequest(std::string(bytes, 0), signature).inputs[0].sizes;
+    InferenceRequest request;
+    readRawRequest(request, std::string(bytes, 0), signature);
+    return request.inputs[0].sizes;
   };
   EXPECT_EQ(sizes({-1, 2, 3}, 24), (std::vector<int64_t>{2, 2, 3}));
   EXPECT_EQ(sizes({-1, -1, 3}, 24), (std::vector<int64_t>{1, 4, 3}));
@@ -454,7 +465,8 @@ TEST(OpenInferenceRaw, FindsTheUnknownSize) {
   EXPECT_EQ(sizes({-1, 0}, 0), (std::vector<int64_t>{0, 0}));
   EXPECT_THROW(sizes({-1, -1, -1}, 24), Error);
   signature.inputs.push_back(signature.inputs[0]);
-  EXPECT_THROW(readRawRequest("", signature), Error);
+  InferenceRequest request;
+  EXPECT_THROW(readRawRequest(request, "", signature), Error);
 }
 
 // -- Element types ---------------------------------------------------------------------------------------------------
