@@ -328,6 +328,13 @@ TEST_F(OpenInferenceRestTest, ClassifiesOutputs) {
   Parts parts = split(infer(body, "classes"));
   EXPECT_EQ(parts.header["outputs"][0]["parameters"]["binary_data_size"], 36);
   EXPECT_EQ(parts.binary.substr(0, 18), std::string("\x0e\0\0\0", 4) + "2.000000:1:dog");
+  // Rows without values have no classes, however many they are.
+  json none = input(json::array(), {int64_t(1) << 40, 0});
+  none["outputs"] = body["outputs"];
+  none["outputs"][0]["parameters"] = {{"classification", 1}};
+  output = json::parse(infer(none, "classes").body)["outputs"][0];
+  EXPECT_EQ(output["shape"], (json{int64_t(1) << 40, 0}));
+  EXPECT_EQ(output["data"], json::array());
   body["outputs"][0]["parameters"] = {{"classification", 99}};
   EXPECT_EQ(json::parse(infer(body, "classes").body)["outputs"][0]["shape"], (json{2, 3}));
 }
