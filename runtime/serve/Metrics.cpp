@@ -1,7 +1,8 @@
 //===- Metrics.cpp - what Prometheus reads -----------------------------------------------------------------------===//
 #include "runtime/serve/Metrics.h"
 
-#include <google/protobuf/text_format.h>
+#include "runtime/serve/ModelConfigs.h"
+
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -331,17 +332,12 @@ std::string metricsText(const std::vector<prometheus::MetricFamily> &families) {
 }
 
 std::string monitoringPath(const std::string &file) {
-  std::ifstream stream(file);
-  if (!stream)
-    throw Error(Code::notFound, "cannot read the monitoring configuration " + file);
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
   tensorflow::serving::MonitoringConfig config;
-  if (!google::protobuf::TextFormat::ParseFromString(text, &config))
-    throw Error(Code::invalidArgument, "expected a MonitoringConfig in " + file + ", but got something else");
-  if (!config.prometheus_config().enable())
+  readTextFile(file, config);
+  const tensorflow::serving::PrometheusConfig &prometheus = config.prometheus_config();
+  if (!prometheus.enable())
     return {};
-  return config.prometheus_config().path().empty() ? "/monitoring/prometheus/metrics"
-                                                   : config.prometheus_config().path();
+  return prometheus.path().empty() ? "/monitoring/prometheus/metrics" : prometheus.path();
 }
 
 } // namespace mlc::serve

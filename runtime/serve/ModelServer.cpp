@@ -7,6 +7,7 @@
 #include "runtime/serve/ModelServer.h"
 
 #include "runtime/serve/BatchingFiles.h"
+#include "runtime/serve/Metrics.h"
 #include "runtime/serve/ModelConfigs.h"
 #include "runtime/serve/Services.h"
 #include "runtime/serve/Tokens.h"
@@ -75,14 +76,7 @@ TelemetryOptions telemetryOptions(const Options &options) {
 
 /// The path of TensorFlow Serving's metrics; empty where they are not enabled.
 std::string metricsPath(const Options &options) {
-  if (options.monitoringFile.empty())
-    return "";
-  tensorflow::serving::MonitoringConfig config;
-  readTextFile(options.monitoringFile, config);
-  if (!config.prometheus_config().enable())
-    return "";
-  const std::string &path = config.prometheus_config().path();
-  return path.empty() ? "/monitoring/prometheus/metrics" : path;
+  return options.monitoringFile.empty() ? "" : monitoringPath(options.monitoringFile);
 }
 
 class ModelServer final {
@@ -91,9 +85,9 @@ public:
       : options(options), signals(signalsToWaitFor()), tokens(readTokens(options)),
         scheduler(options.threads ? options.threads : static_cast<int>(std::thread::hardware_concurrency())),
         telemetry(telemetryOptions(options)), registry(registryOptions(options), scheduler),
-        services{registry, telemetry, &explainer},
+        services{registry, telemetry, &explainer, [this] { return draining.load(); }},
         tensorFlow(services, {milliseconds(options.restTimeoutMs), options.cors}), openInference(services),
-        monitoring(services, metricsPath(options)), page(services), routes([this] { return isReady(); }) {
+        monitoring(services, metricsPath(options)), page(services), routes([this] { return services.ready(); }) {
     auto add = [&](auto &protocol) {
       routes.add([&](std::string_view target) { return protocol.handles(target); },
                  [&](const std::shared_ptr<const http::Request> &request, http::Respond respond) {
@@ -144,8 +138,6 @@ private:
     int signal = sigtimedwait(&signals, nullptr, &time);
     return signal == SIGINT ? SIGTERM : std::max(signal, 0);
   }
-
-  bool isReady() const { return !draining && registry.ready(); }
 
   void openPorts() {
     if (options.restPort > 0) {

@@ -13,6 +13,11 @@ struct Services final {
   Registry &registry;
   Telemetry &telemetry;
   Explainer *explainer = nullptr; ///< null where predictions are not explained
+  /// Says that the server is not ready although its models are, since it is about to end; may be null.
+  std::function<bool()> draining = nullptr;
+
+  /// Whether the server should be sent requests.
+  bool ready() const { return registry.ready() && !(draining && draining()); }
 };
 
 } // namespace mlc::serve

@@ -40,12 +40,9 @@ struct Call final {
 struct TelemetryOptions final {
   std::string accessLog;      ///< file of the JSON access log; "-" for standard error, empty for none
   double accessLogSample = 1; ///< share of the calls without a failure that is logged
-  double logInputs = 0;     ///< share of the logged calls that have their inputs, as the masking rules let them through
-  std::string maskingRules; ///< file of masking rules; without one no input is logged
+  bool logInputs = false;     ///< whether the log has inputs, as far as the masking rules let them through
+  std::string maskingRules;   ///< file of masking rules; without one no input is logged
 };
-
-/// Numbers in [0, 1), evenly spread: which calls are part of a share.
-double nextShare();
 
 /// Takes what is known of each call when it has ended. Thread-safe.
 class Telemetry {
@@ -73,7 +70,6 @@ private:
   std::unique_ptr<Metrics> itsMetrics;
   std::unique_ptr<AccessLog> log;
   std::unique_ptr<Masking> masking; // null where inputs are not logged
-  double inputShare = 0;            // of the calls
 };
 
 } // namespace mlc::serve

@@ -59,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       signature.inputs.push_back({"x", data[1] & 1 ? MLC_F32 : MLC_I8, {}, {}});
       for (int axis = 0; axis < (data[1] >> 1 & 3); ++axis)
         signature.inputs[0].sizes.push_back(data[2] >> 2 * axis & 1 ? -1 : 1 + (data[2] & 2));
-      InferenceRequest request = readRawRequest(body, signature);
+      InferenceRequest request;
+      readRawRequest(request, body, signature);
       check(request.inputs[0].data == body.data() && request.inputs[0].bytes == bytes);
       break;
     }

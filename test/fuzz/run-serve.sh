@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes the server's readers under ASan and UBSan, from the requests in test/fuzz/seeds. Needs no LLVM libraries.
+# Fuzzes the server's readers under ASan and UBSan, from the requests of serve_seeds.py. Needs no LLVM libraries.
 # usage: test/fuzz/run-serve.sh [SECONDS [FUZZER…]]     default 300 for each, all of them
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,11 +13,12 @@ fuzzers=("${@:2}")
 [ ${#fuzzers[@]} -gt 0 ] || mapfile -t fuzzers < <(cd $build/bin && ls -- *-fuzzer)
 # Protobuf and gRPC are not instrumented: containers that they fill look overflowed from here.
 export ASAN_OPTIONS=detect_container_overflow=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+python3 test/fuzz/serve_seeds.py build/fuzz/seeds
 for fuzzer in "${fuzzers[@]}"; do
   found=build/fuzz/$fuzzer
   mkdir -p "$found"
-  seeds=test/fuzz/seeds/$fuzzer
-  dictionary=test/fuzz/seeds/$fuzzer.dict
+  seeds=build/fuzz/seeds/$fuzzer
+  dictionary=build/fuzz/seeds/$fuzzer.dict
   $build/bin/"$fuzzer" "$found" $([ -d "$seeds" ] && echo "$seeds") $([ -f "$dictionary" ] && echo "-dict=$dictionary") \
     -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2000 -artifact_prefix="$found-" -print_final_stats=1
 done

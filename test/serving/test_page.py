@@ -16,7 +16,7 @@ CHROMEDRIVER = shutil.which("chromedriver")
 class Browser:
     """Chromium without a window, driven by WebDriver."""
 
-    def __init__(self, dark=False):
+    def __init__(self):
         port = free_port()
         self.driver = subprocess.Popen([CHROMEDRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.base = f"http://127.0.0.1:{port}"
@@ -27,8 +27,6 @@ class Browser:
             except OSError:
                 time.sleep(0.05)
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,1400"]
-        if dark:
-            arguments += ["--force-dark-mode", "--enable-features=WebContentsForceDark:inversion_method/none"]
         options = {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}
         self.session = self.ask("/session", {"capabilities": {"alwaysMatch": options}})["sessionId"]
 
@@ -126,7 +124,7 @@ class PageTest(ServeTest):
     def test_draws_what_happens(self):
         body = {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1]}]}
         end = time.monotonic() + 15
-        drawn = "document.querySelector('[data-model=half] svg polyline').getAttribute('points')"
+        drawn = "document.querySelector('[data-model=half] svg path').getAttribute('d')"
         busy = f"({drawn} || '').split(' ').filter(p => p && Number(p.split(',')[1]) < 50).length > 0"
         while time.monotonic() < end and not self.browser.run("return " + busy):
             for _ in range(20):
@@ -139,7 +137,9 @@ class PageTest(ServeTest):
         self.assertIn("AVAILABLE", self.browser.run("return " + waiting))
 
     def test_sends_a_request(self):
-        self.assertIn("/v2/models/half/versions/2/infer", self.browser.run("return document.getElementById('try-path').innerText"))
+        choose = ("const s = document.getElementById('try-model'); s.value = Array.from(s.options).map(o => o.value).find(v => v.includes(arguments[0]));"
+                  "s.dispatchEvent(new Event('change')); return document.getElementById('try-path').innerText")
+        self.assertEqual(self.browser.run(choose, "/half/versions/2"), "POST /v2/models/half/versions/2/infer")
         body = self.browser.run("return document.getElementById('try-body').value")
         self.assertEqual(json.loads(body)["inputs"][0]["shape"], [1, 1])
         self.browser.run("document.getElementById('try-body').value = arguments[0]",
@@ -153,9 +153,10 @@ class PageTest(ServeTest):
         self.browser.run("document.getElementById('try-body').value = '{'; document.getElementById('try-send').click()")
         self.browser.wait("document.getElementById('try-took').innerText.includes('HTTP 400')")
         self.assertIn("error", self.browser.run("return document.getElementById('try-answer').value"))
-        # The list of models changes the request.
-        self.browser.run("const s = document.getElementById('try-model'); s.selectedIndex = s.options.length - 1; s.dispatchEvent(new Event('change'))")
-        self.assertIn("odd", self.browser.run("return document.getElementById('try-path').innerText"))
+        # Names in a path are encoded, and the request begins anew with another model.
+        self.assertEqual(self.browser.run(choose, "odd"), "POST /v2/models/%3Cb%3Eodd%3C%2Fb%3E/versions/7/infer")
+        self.browser.run("document.getElementById('try-send').click()")
+        self.browser.wait("document.getElementById('try-took').innerText.includes('HTTP 200')")
 
     def test_follows_changes_and_says_when_the_server_is_gone(self):
         write_version(self.path("half", "3"), "square")

@@ -21,7 +21,7 @@ class RollingRestartTest(ServeTest):
     def setUp(self):
         super().setUp()
         write_version(self.path("half", "1"), "half_plus_two")
-        self.flags = [f"--model_base_path={self.path('half')}", "--model_name=half", "--drain_timeout_in_ms=20000"]
+        self.flags = [f"--model_base_path={self.path('half')}", "--model_name=half", "--drain_notice_in_ms=1500", "--drain_timeout_in_ms=20000"]
         self.servers = [self.serve(*self.flags) for _ in range(3)]
         with open(EXAMPLE) as file:
             text = file.read()

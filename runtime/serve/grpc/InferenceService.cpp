@@ -158,7 +158,7 @@ void InferenceService::listen(RpcQueue &queue) {
   serveUnary<GRPCInferenceService>(
       queue, async, "ServerReady", &Async::RequestServerReady,
       [this](auto &rpc) {
-        rpc.response.set_ready(services.registry.ready());
+        rpc.response.set_ready(services.ready());
         rpc.finish({});
       },
       true);

@@ -45,6 +45,9 @@ using Handler = std::function<void(const std::shared_ptr<const Request> &request
 /// Whether two names of headers are the same, whatever their case.
 bool sameName(std::string_view left, std::string_view right);
 
+/// %41 becomes A; what is not valid stays as it is.
+std::string percentDecoded(std::string_view text);
+
 /// {"error": message}, as all protocols answer.
 Response errorResponse(int status, std::string_view message);
 

@@ -128,7 +128,7 @@ std::string StatusPage::statusJson() const {
   }
   json body = {{"server", "mlc-serve"},
                {"version", MLC_SERVE_VERSION},
-               {"ready", registry.ready()},
+               {"ready", services.ready()},
                {"uptime_s", std::chrono::duration<double>(Clock::now() - start).count()},
                {"models", std::move(models)}};
   return body.dump(-1, ' ', false, json::error_handler_t::replace);

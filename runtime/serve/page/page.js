@@ -61,7 +61,7 @@ function makeChart(title, lines) {
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
   for (const name of lines) {
-    const line = document.createElementNS(SVG, "polyline");
+    const line = document.createElementNS(SVG, "path");
     if (name) line.setAttribute("class", name);
     svg.append(line);
   }
@@ -73,8 +73,12 @@ function makeChart(title, lines) {
 function draw(chart, series, caption) {
   const most = Math.max(1e-9, ...series.flat().filter((v) => v !== null));
   series.forEach((values, i) => {
-    const points = values.map((v, at) => v === null ? null : (KEPT - values.length + at) + "," + (98 - 96 * v / most).toFixed(1));
-    chart.svg.children[i].setAttribute("points", points.filter((p) => p).join(" "));
+    const steps = values.map((v, at) => {
+      if (v === null) return "";
+      const begins = at === 0 || values[at - 1] === null; // a line of no length is a dot
+      return (begins ? "M" : "L") + (KEPT - values.length + at) + "," + (98 - 96 * v / most).toFixed(1) + (begins ? " h0" : "");
+    });
+    chart.svg.children[i].setAttribute("d", steps.filter((step) => step).join(" "));
   });
   setText(chart.caption, chart.title + ": " + caption);
   chart.svg.setAttribute("aria-label", chart.title + " of the last two minutes; now " + caption);
@@ -108,12 +112,13 @@ function versionRow(version) {
     row.append(make("td", { class: "error", colspan: 7 }, version.error || ""));
     return row;
   }
-  const from = [version.source, version.commit && version.commit.slice(0, 10), version.created].filter((s) => s).join(" · ");
+  const from = [version.source, version.commit && version.commit.slice(0, 10), version.created && version.created.slice(0, 10)]
+    .filter((s) => s).join(" · ");
   for (const text of [count(version.waiting), count(version.success), count(version.fail),
     version.executions ? (version.inferences / version.executions).toFixed(1) : "–",
     mean(version.queue_us, version.success), mean(version.infer_us, version.success)])
     row.append(make("td", { class: "number" }, text));
-  row.append(make("td", {}, from));
+  row.append(make("td", { class: "from" }, from));
   return row;
 }
 
@@ -137,7 +142,8 @@ function showModel(view, model, at) {
     view.history.push({ rate: sum(since) / (at - view.last.at), median: quantile(bounds, since, 0.5), tail: quantile(bounds, since, 0.99) });
     if (view.history.length > KEPT) view.history.shift();
     const now = view.history[view.history.length - 1];
-    draw(view.rate, [view.history.map((h) => h.rate)], now.rate.toFixed(now.rate < 10 ? 1 : 0));
+    const rates = view.history.map((h) => h.rate), text = (rate) => rate.toFixed(rate < 10 ? 1 : 0);
+    draw(view.rate, [rates], text(now.rate) + ", at most " + text(Math.max(...rates)));
     draw(view.latency, [view.history.map((h) => h.median), view.history.map((h) => h.tail)],
       "median " + time(now.median) + " (solid), 99th percentile " + time(now.tail) + " (dashed)");
   }

@@ -37,7 +37,7 @@ std::string binaryStrings(const std::vector<std::string> &texts) {
   return bytes;
 }
 
-InferenceRequest readRawRequest(std::string_view body, const Signature &signature) {
+void readRawRequest(InferenceRequest &request, std::string_view body, const Signature &signature) {
   auto invalid = [](const std::string &message) { return Error(Code::invalidArgument, message); };
   if (signature.inputs.size() != 1)
     throw invalid("expected a model of one input for a raw binary request, but got one of " +
@@ -62,10 +62,8 @@ InferenceRequest readRawRequest(std::string_view body, const Signature &signatur
   if (!unknown.empty())
     tensor.sizes[unknown.front()] = known ? int64_t(body.size() / known) : 0;
   // Whether the bytes are as many as the sizes say is checked with all other requests.
-  InferenceRequest request;
   request.inputs.push_back(std::move(tensor));
   request.binaryOutputs = true;
-  return request;
 }
 
 } // namespace mlc::serve

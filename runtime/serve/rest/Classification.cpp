@@ -76,7 +76,9 @@ Classes largestClasses(const Tensor &tensor, uint64_t most, const std::vector<st
   for (size_t axis = batched ? 1 : 0; axis < tensor.sizes.size(); ++axis)
     width *= tensor.sizes[axis];
   int64_t count = int64_t(std::min<uint64_t>(most, uint64_t(width)));
-  Classes classes = largestOf(tensor, rows, width, count, labels);
+  Classes classes;
+  if (count > 0) // rows without values may be any number
+    classes = largestOf(tensor, rows, width, count, labels);
   if (batched)
     classes.sizes.push_back(rows);
   classes.sizes.push_back(count);

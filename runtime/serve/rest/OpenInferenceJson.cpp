@@ -17,7 +17,8 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-constexpr size_t deepest = 64; // levels of JSON
+constexpr size_t deepest = 64;  // levels of JSON that are read
+constexpr size_t mostAxes = 32; // of an input, fewer than levels
 
 Error invalid(const std::string &message) { return Error(Code::invalidArgument, message); }
 
@@ -62,6 +63,12 @@ bool readBool(ondemand::value value, std::string_view name) {
   bool flag = false;
   check(value.get_bool().get(flag), name);
   return flag;
+}
+
+/// By its first byte, since NaN has no type.
+bool isList(ondemand::value &value) {
+  std::string_view token = value.raw_json_token();
+  return token.starts_with('[');
 }
 
 /// Reads the `data` of a tensor: all values in one list, or lists nested as the sizes say.
@@ -202,12 +209,6 @@ private:
     put(static_cast<uint8_t>(flag));
   }
 
-  /// By its first byte, since NaN has no type.
-  static bool isList(ondemand::value &value) {
-    std::string_view token = value.raw_json_token();
-    return token.starts_with('[');
-  }
-
   static std::string_view tokenOf(ondemand::value &value) {
     std::string_view token = value.raw_json_token();
     return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
@@ -331,8 +332,8 @@ private:
     for (auto element : array) {
       int64_t size = 0;
       check(std::move(element).get_int64().get(size), "shape");
-      if (tensor.sizes.size() == deepest)
-        throw invalid("input '" + tensor.name + "': expected a rank of at most " + std::to_string(deepest));
+      if (tensor.sizes.size() == mostAxes)
+        throw invalid("input '" + tensor.name + "': expected a rank of at most " + std::to_string(mostAxes));
       tensor.sizes.push_back(size);
     }
   }
@@ -393,7 +394,8 @@ void readInferenceRequest(InferenceRequest &request, std::string_view json, std:
   simdjson::padded_string_view text(json, readable);
   if (readable < json.size() + simdjson::SIMDJSON_PADDING)
     text = copy.emplace(json);
-  check(parser.allocate(std::max(json.size(), size_t(4096)), deepest), "document");
+  if (parser.capacity() < json.size() || parser.max_depth() != deepest)
+    check(parser.allocate(std::max(json.size(), size_t(4096)), deepest), "document");
   ondemand::document document;
   check(parser.iterate(text).get(document), "document");
   ondemand::object object;

@@ -41,7 +41,7 @@ void readInferenceRequest(InferenceRequest &request, std::string_view json, std:
 
 /// A request that is nothing but the bytes of the model's only input, of which one size may be unknown; with another
 /// one in axis 0, which is 1 then. The outputs are binary. Throws Error.
-InferenceRequest readRawRequest(std::string_view body, const Signature &signature);
+void readRawRequest(InferenceRequest &request, std::string_view body, const Signature &signature);
 
 /// The answer: JSON, and the binary outputs behind it.
 struct InferenceAnswer final {

@@ -1,30 +1,14 @@
 //===- OpenInferencePath.cpp - the parts of a path below /v2 -----------------------------------------------------===//
 #include "runtime/serve/rest/OpenInferencePath.h"
 
+#include "runtime/serve/http/Message.h"
+
 #include <algorithm>
 #include <charconv>
 
 namespace mlc::serve {
 
 namespace {
-
-/// The text behind percent signs; what is not two hexadecimal digits stays as it is.
-std::string percentDecoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    if (text[i] == '%' && i + 2 < text.size()) {
-      auto [end, error] = std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16);
-      if (error == std::errc() && end == text.data() + i + 3) {
-        decoded += static_cast<char>(byte);
-        i += 2;
-        continue;
-      }
-    }
-    decoded += text[i];
-  }
-  return decoded;
-}
 
 std::string_view takePart(std::string_view &path) {
   std::string_view part = path.substr(0, path.find('/'));
@@ -40,10 +24,10 @@ OpenInferencePath OpenInferencePath::parse(std::string_view path) {
   // The statistics of all models are where those of a model "stats" would be described.
   if (path.starts_with("models/") && path.size() > 7 && path != "models/stats") {
     path.remove_prefix(7);
-    parsed.model.name = percentDecoded(takePart(path));
+    parsed.model.name = http::percentDecoded(takePart(path));
     if (path.starts_with("versions/") && path.size() > 9) {
       path.remove_prefix(9);
-      std::string version = percentDecoded(takePart(path));
+      std::string version = http::percentDecoded(takePart(path));
       if (version.find_first_not_of("0123456789") != version.npos) {
         parsed.model.label = version;
       } else {

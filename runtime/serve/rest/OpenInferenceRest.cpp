@@ -4,6 +4,7 @@
 #include "runtime/serve/rest/BinaryTensors.h"
 #include "runtime/serve/rest/OpenInferenceJson.h"
 #include "runtime/serve/rest/OpenInferencePath.h"
+#include "runtime/serve/rest/RestCall.h"
 
 #include <nlohmann/json.hpp>
 
@@ -18,30 +19,38 @@ struct OpenInferenceRest::Exchange final {
   Services &services;
   std::shared_ptr<const http::Request> request;
   http::Respond respond;
-  Call call{};
+  Call call;
   OpenInferencePath path{};
   std::shared_ptr<Version> version{};
   InferenceRequest inference{};
 
   Exchange(Services &services, std::shared_ptr<const http::Request> request, http::Respond respond)
-      : services(services), request(std::move(request)), respond(std::move(respond)) {
-    call.start = this->request->start;
-    call.entrypoint = "REST";
-    call.method = this->request->method;
-    call.path = this->request->path();
-    call.peer = this->request->peer;
-    call.traceParent = this->request->header("traceparent");
-    call.requestId = this->request->header("X-Request-Id");
-    call.requestBytes = this->request->body.size();
+      : services(services), request(std::move(request)), respond(std::move(respond)),
+        call(beginCall(*this->request, this->request->path())) {}
+
+  void finish(http::Response response) { endCall(services, call, std::move(response), respond); }
+
+  Clock::time_point deadline() const {
+    return inference.timeout.count() > 0 ? request->start + inference.timeout : Clock::time_point::max();
   }
 
-  void finish(http::Response response) {
-    for (auto &header : answerHeaders(call))
-      response.headers.push_back(std::move(header));
-    call.httpStatus = response.status;
-    call.responseBytes = response.body.size();
-    services.telemetry.finished(call);
-    respond(std::move(response));
+  /// The answer of a run.
+  void complete(const Status &status, std::span<const Tensor> outputs, const Timing &timing) {
+    call.timing = timing;
+    if (!status.ok())
+      return fail(status);
+    http::Response response;
+    try {
+      InferenceAnswer answer = writeInferenceAnswer(*version, inference, outputs);
+      response.body = std::move(answer.body);
+      if (answer.jsonBytes) {
+        response.type = "application/octet-stream";
+        response.headers.emplace_back("Inference-Header-Content-Length", std::to_string(answer.jsonBytes));
+      }
+    } catch (...) {
+      return fail(currentExceptionStatus());
+    }
+    finish(std::move(response));
   }
 
   void fail(const Status &status) {
@@ -155,7 +164,7 @@ http::Response OpenInferenceRest::answer(Exchange &exchange) {
   if (api == "ServerLive")
     return health(true);
   if (api == "ServerReady")
-    return health(services.registry.ready());
+    return health(services.ready());
   if (api == "ModelList")
     return jsonResponse({{"models", services.registry.models()}});
   if (api == "ModelReady")
@@ -171,7 +180,7 @@ http::Response OpenInferenceRest::answer(Exchange &exchange) {
 
 /// What all clients look for: Triton's the status, KServe's the members.
 http::Response OpenInferenceRest::health(bool good) {
-  return jsonResponse({{"live", true}, {"ready", services.registry.ready()}}, good ? 200 : 503);
+  return jsonResponse({{"live", true}, {"ready", services.ready()}}, good ? 200 : 503);
 }
 
 http::Response OpenInferenceRest::modelReady(Exchange &exchange) {
@@ -212,49 +221,39 @@ http::Response OpenInferenceRest::modelMetadata(Exchange &exchange) {
   return jsonResponse(body);
 }
 
-void OpenInferenceRest::infer(const std::shared_ptr<Exchange> &exchange) {
-  exchange->version = findVersion(services.registry, exchange->path.model);
-  Call &call = exchange->call;
-  call.version = exchange->version->number;
-  const http::Request &request = *exchange->request;
-  std::string_view body = request.body;
-  std::optional<size_t> jsonBytes = readJsonLength(request.header("Inference-Header-Content-Length"), body.size());
-  const Signature &signature = exchange->version->signature();
-  InferenceRequest &inference = exchange->inference;
+/// Finds the version and reads the body of a request that runs the model.
+void OpenInferenceRest::read(Exchange &exchange) {
+  exchange.version = findVersion(services.registry, exchange.path.model);
+  Call &call = exchange.call;
+  call.version = exchange.version->number;
+  std::string_view body = exchange.request->body;
+  std::optional<size_t> jsonBytes =
+      readJsonLength(exchange.request->header("Inference-Header-Content-Length"), body.size());
+  const Signature &signature = exchange.version->signature();
+  InferenceRequest &inference = exchange.inference;
   if (jsonBytes == 0)
-    inference = readRawRequest(body, signature);
+    readRawRequest(inference, body, signature);
   else
     readInferenceRequest(inference, body.substr(0, jsonBytes.value_or(body.size())),
-                         body.substr(jsonBytes.value_or(body.size())), request.body.capacity());
+                         body.substr(jsonBytes.value_or(body.size())), exchange.request->body.capacity());
+  bool hasRows = signature.batchable() && !inference.inputs.empty() && !inference.inputs[0].sizes.empty();
+  call.examples = hasRows ? inference.inputs[0].sizes[0] : 1;
+  services.telemetry.noteInputs(call, inference.inputs);
+}
+
+void OpenInferenceRest::infer(const std::shared_ptr<Exchange> &exchange) {
+  read(*exchange);
+  InferenceRequest &inference = exchange->inference;
   Request wanted;
   wanted.inputs = std::move(inference.inputs);
   for (const InferenceRequest::Output &output : inference.outputs)
     wanted.outputs.push_back(output.name);
   wanted.priority = inference.priority;
-  if (inference.timeout.count() > 0)
-    wanted.deadline = request.start + inference.timeout;
-  wanted.cancelled = request.cancelled;
-  bool hasRows = signature.batchable() && !wanted.inputs.empty() && !wanted.inputs[0].sizes.empty();
-  call.examples = hasRows ? wanted.inputs[0].sizes[0] : 1;
-  services.telemetry.noteInputs(call, wanted.inputs);
+  wanted.deadline = exchange->deadline();
+  wanted.cancelled = exchange->request->cancelled;
   inferOrExplain(exchange->version, std::move(wanted), inference.explanation, services.explainer,
                  [exchange](const Status &status, std::span<const Tensor> outputs, const Timing &timing) {
-                   exchange->call.timing = timing;
-                   if (!status.ok())
-                     return exchange->fail(status);
-                   try {
-                     InferenceAnswer answer = writeInferenceAnswer(*exchange->version, exchange->inference, outputs);
-                     http::Response response;
-                     response.body = std::move(answer.body);
-                     if (answer.jsonBytes) {
-                       response.type = "application/octet-stream";
-                       response.headers.emplace_back("Inference-Header-Content-Length",
-                                                     std::to_string(answer.jsonBytes));
-                     }
-                     exchange->finish(std::move(response));
-                   } catch (...) {
-                     exchange->fail(currentExceptionStatus());
-                   }
+                   exchange->complete(status, outputs, timing);
                  });
 }
 

@@ -26,6 +26,7 @@ private:
   http::Response health(bool ready);
   http::Response modelReady(Exchange &exchange);
   http::Response modelMetadata(Exchange &exchange);
+  void read(Exchange &exchange);
   void infer(const std::shared_ptr<Exchange> &exchange);
 
   Services &services;

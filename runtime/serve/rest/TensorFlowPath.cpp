@@ -26,24 +26,6 @@ std::string_view takeName(std::string_view &text) {
   return name;
 }
 
-int hexDigit(char c) {
-  return std::isdigit(static_cast<unsigned char>(c))    ? c - '0'
-         : std::isxdigit(static_cast<unsigned char>(c)) ? (c | 0x20) - 'a' + 10
-                                                        : -1;
-}
-
-/// %41 becomes A; what is not valid stays as it is.
-std::string percentDecoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    int high = text[i] == '%' && i + 2 < text.size() ? hexDigit(text[i + 1]) : -1;
-    int low = high >= 0 ? hexDigit(text[i + 2]) : -1;
-    decoded += low >= 0 ? static_cast<char>(high << 4 | low) : text[i];
-    i += low >= 0 ? 2 : 0;
-  }
-  return decoded;
-}
-
 } // namespace
 
 bool TensorFlowPath::handles(std::string_view target) { return skip(target, "/v1/"); }
@@ -55,7 +37,7 @@ bool TensorFlowPath::parse(std::string_view target) {
     return list = true;
   if (!skip(target, "/"))
     return false;
-  model.name = percentDecoded(takeName(target));
+  model.name = http::percentDecoded(takeName(target));
   if (model.name.empty())
     return false;
   if (std::string_view from = target; skip(from, "/versions/")) {
@@ -69,7 +51,7 @@ bool TensorFlowPath::parse(std::string_view target) {
     model.version = number;
     target = from;
   } else if (std::string_view from = target; skip(from, "/labels/")) {
-    model.label = percentDecoded(takeName(from));
+    model.label = http::percentDecoded(takeName(from));
     if (model.label.empty())
       return false;
     target = from;

@@ -5,6 +5,7 @@
 #include "runtime/serve/SignatureDef.h"
 #include "runtime/serve/rest/ExamplesJson.h"
 #include "runtime/serve/rest/HttpStatus.h"
+#include "runtime/serve/rest/RestCall.h"
 #include "runtime/serve/rest/TensorFlowPath.h"
 
 #include <google/protobuf/util/json_util.h>
@@ -22,23 +23,15 @@ struct TensorFlowRest::Exchange final {
   const bool cors;
   std::shared_ptr<const http::Request> request;
   http::Respond respond;
-  Call call{};
+  Call call;
   TensorFlowPath path{};
   std::shared_ptr<Version> version{};
   PredictBody predict{};
   ExampleInputs examples{};
 
   Exchange(Services &services, bool cors, std::shared_ptr<const http::Request> request, http::Respond respond)
-      : services(services), cors(cors), request(std::move(request)), respond(std::move(respond)) {
-    call.start = this->request->start;
-    call.entrypoint = "REST";
-    call.method = this->request->method;
-    call.path = this->request->target;
-    call.peer = this->request->peer;
-    call.traceParent = this->request->header("traceparent");
-    call.requestId = this->request->header("X-Request-Id");
-    call.requestBytes = this->request->body.size();
-  }
+      : services(services), cors(cors), request(std::move(request)), respond(std::move(respond)),
+        call(beginCall(*this->request, this->request->target)) {}
 
   void findVersion() {
     version = services.registry.find(path.model);
@@ -46,17 +39,12 @@ struct TensorFlowRest::Exchange final {
   }
 
   void finish(http::Response response) {
-    for (auto &header : answerHeaders(call))
-      response.headers.push_back(std::move(header));
     if (cors) {
       response.headers.emplace_back("Access-Control-Allow-Origin", "*");
       response.headers.emplace_back("Access-Control-Allow-Methods", "POST, GET");
       response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type");
     }
-    call.httpStatus = response.status;
-    call.responseBytes = response.body.size();
-    services.telemetry.finished(call);
-    respond(std::move(response));
+    endCall(services, call, std::move(response), respond);
   }
 
   void finish(std::string body) {

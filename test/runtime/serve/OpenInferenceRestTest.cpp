@@ -91,6 +91,9 @@ TEST_F(OpenInferenceRestTest, SaysWhetherItIsAliveAndReady) {
   ready = get("/v2/health/ready");
   EXPECT_EQ(ready.status, 200);
   EXPECT_EQ(json::parse(ready.body), (json{{"live", true}, {"ready", true}}));
+  models.services.draining = [] { return true; };
+  EXPECT_EQ(get("/v2/health/ready").status, 503);
+  EXPECT_EQ(json::parse(get("/v2/health/live").body), (json{{"live", true}, {"ready", false}}));
 }
 
 TEST_F(OpenInferenceRestTest, RefusesOtherPathsAndMethods) {
@@ -292,6 +295,12 @@ TEST_F(OpenInferenceRestTest, SurvivesDeepNesting) {
   expectError(post("/v2/models/half/infer", R"({"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":)" + deep),
               400, "");
   expectError(post("/v2/models/half/infer", R"({"other":)" + deep + std::string(100'000, ']') + "}"), 400, "");
+  std::string ones = "1";
+  for (int i = 0; i < 40; ++i)
+    ones += ",1";
+  expectError(post("/v2/models/half/infer",
+                   R"({"inputs":[{"name":"x","shape":[)" + ones + R"(],"datatype":"FP32","data":[1]}]})"),
+              400, "expected a rank of at most 32");
   std::string objects;
   for (int i = 0; i < 100'000; ++i)
     objects += "{\"a\":";
@@ -319,6 +328,13 @@ TEST_F(OpenInferenceRestTest, ClassifiesOutputs) {
   Parts parts = split(infer(body, "classes"));
   EXPECT_EQ(parts.header["outputs"][0]["parameters"]["binary_data_size"], 36);
   EXPECT_EQ(parts.binary.substr(0, 18), std::string("\x0e\0\0\0", 4) + "2.000000:1:dog");
+  // Rows without values have no classes, however many they are.
+  json none = input(json::array(), {int64_t(1) << 40, 0});
+  none["outputs"] = body["outputs"];
+  none["outputs"][0]["parameters"] = {{"classification", 1}};
+  output = json::parse(infer(none, "classes").body)["outputs"][0];
+  EXPECT_EQ(output["shape"], (json{int64_t(1) << 40, 0}));
+  EXPECT_EQ(output["data"], json::array());
   body["outputs"][0]["parameters"] = {{"classification", 99}};
   EXPECT_EQ(json::parse(infer(body, "classes").body)["outputs"][0]["shape"], (json{2, 3}));
 }
@@ -446,7 +462,9 @@ TEST(OpenInferenceRaw, FindsTheUnknownSize) {
   Signature signature;
   auto sizes = [&](std::vector<int64_t> known, size_t bytes) {
     signature.inputs = {{"x", MLC_I16, std::move(known), {}}};
-    return readRawRequest(std::string(bytes, 0), signature).inputs[0].sizes;
+    InferenceRequest request;
+    readRawRequest(request, std::string(bytes, 0), signature);
+    return request.inputs[0].sizes;
   };
   EXPECT_EQ(sizes({-1, 2, 3}, 24), (std::vector<int64_t>{2, 2, 3}));
   EXPECT_EQ(sizes({-1, -1, 3}, 24), (std::vector<int64_t>{1, 4, 3}));
@@ -454,7 +472,8 @@ TEST(OpenInferenceRaw, FindsTheUnknownSize) {
   EXPECT_EQ(sizes({-1, 0}, 0), (std::vector<int64_t>{0, 0}));
   EXPECT_THROW(sizes({-1, -1, -1}, 24), Error);
   signature.inputs.push_back(signature.inputs[0]);
-  EXPECT_THROW(readRawRequest("", signature), Error);
+  InferenceRequest request;
+  EXPECT_THROW(readRawRequest(request, "", signature), Error);
 }
 
 // -- Element types ---------------------------------------------------------------------------------------------------

@@ -41,6 +41,16 @@ ServedModels::ServedModels(const TelemetryOptions &options) : registry(onlyWhenA
   registry.start(config);
 }
 
+void ServedModels::add(const std::string &name, const std::string &fake) {
+  writeVersion(folder.path(name + "/1"), fake);
+  tensorflow::serving::ModelServerConfig config = registry.config();
+  tensorflow::serving::ModelConfig &model = *config.mutable_model_config_list()->add_config();
+  model.set_name(name);
+  model.set_base_path(folder.path(name));
+  model.set_model_platform("mlc");
+  registry.reload(config);
+}
+
 std::shared_ptr<http::Request> makeRequest(const std::string &method, const std::string &target,
                                            const std::string &body, const Headers &headers) {
   auto request = std::make_shared<http::Request>();

@@ -35,6 +35,8 @@ private:
 /// for three classes), `slow` (the identity in 50 ms, one thread) and `empty`, which has no versions.
 struct ServedModels {
   explicit ServedModels(const TelemetryOptions &options = {});
+  /// Serves another model, of version 1.
+  void add(const std::string &name, const std::string &fake);
 
   TemporaryFolder folder;
   Scheduler scheduler{1};

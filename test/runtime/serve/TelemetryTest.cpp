@@ -433,8 +433,8 @@ TEST_F(MaskingTest, DecidesWhatTheLogHas) {
   options.accessLog = folder.path("access.log");
   options.maskingRules = folder.path("rules.json");
   std::string body = R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[5,6]}]})";
-  for (double share : {0.0, 1.0}) {
-    options.logInputs = share;
+  for (bool inputs : {false, true}) {
+    options.logInputs = inputs;
     ServedModels models(options);
     OpenInferenceRest rest(models.services);
     call(std::ref(rest), makeRequest("POST", "/v2/models/half/infer", body));
@@ -445,7 +445,7 @@ TEST_F(MaskingTest, DecidesWhatTheLogHas) {
   EXPECT_FALSE(all[0].contains("inputs"));
   EXPECT_EQ(all[2]["inputs"], json::parse(R"({"x":{"datatype":"FP32","shape":[1,2],"data":[5.0],"truncated":true}})"));
   EXPECT_FALSE(all[3].contains("inputs"));
-  options.logInputs = 2;
+  writeFile(options.maskingRules, "{}");
   EXPECT_THROW(Telemetry{options}, Error);
 }
 

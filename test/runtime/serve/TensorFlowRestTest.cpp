@@ -176,13 +176,7 @@ TEST_F(TensorFlowRestTest, Explains) {
   Explainer explainer;
   served.services.explainer = &explainer;
   EXPECT_EQ(failure("POST", "/v1/models/half:explain", R"({"instances": [[1]]})").substr(0, 3), "501"); // no gradients
-  writeVersion(served.folder.path("square/1"), "square");
-  auto config = served.registry.config();
-  auto &model = *config.mutable_model_config_list()->add_config();
-  model.set_name("square");
-  model.set_base_path(served.folder.path("square"));
-  model.set_model_platform("mlc");
-  served.registry.reload(config);
+  served.add("square", "square");
   // y = x * x: dy/dx = 2x, and the integral from 0 is x * x.
   json answer =
       json::parse(post("/v1/models/square:explain", R"({"instances": [[3, 1], [1, 4]], "method": "saliency"})"));
