@@ -18,7 +18,7 @@ std::string shapeOf(MemRefType type) {
   llvm::raw_string_ostream stream(text);
   for (auto [axis, size] : llvm::enumerate(type.getShape()))
     stream << (axis ? "x" : "") << (ShapedType::isDynamic(size) ? "?" : std::to_string(size));
-  stream << " " << type.getElementType();
+  stream << (type.getRank() ? " " : "") << type.getElementType();
   return text;
 }
 

@@ -221,7 +221,8 @@ private:
   }
 
   std::optional<Choice> consider(LiveBuffer &buffer, int64_t at) {
-    if (buffer.first >= at || buffer.last <= at || !isSimple(buffer.alloc))
+    constexpr int64_t kWorthwhile = 4096; // a page; a kernel has to be called for it
+    if (buffer.first >= at || buffer.last <= at || buffer.bytes < kWorthwhile || !isSimple(buffer.alloc))
       return std::nullopt;
     const Uses &uses = usesOf[keyOf(buffer.alloc.getResult())];
     auto next = llvm::lower_bound(uses.all, at);

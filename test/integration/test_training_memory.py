@@ -28,7 +28,7 @@ model gpt(tokens: i32[N, T]) -> logits: f32[N, T, 32] {
 train gpt {
   loss = sparse_categorical_crossentropy(from_logits=true)
   optimizer = adam
-  batch = 64
+  batch = 192
 }
 """
 
@@ -45,7 +45,7 @@ def images(count):
 
 class MemoryTest(ToolTest):
     def peak(self, *command):
-        """Runs a command in the folder; gives its output and the most memory that it had, in bytes."""
+        """Runs a command in the folder; gives its output and the most memory that it had, in bytes, which is at least this process's."""
         process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -64,17 +64,17 @@ class MemoryTest(ToolTest):
     def test_fits_a_budget(self):
         with open(self.path("gpt.mlc"), "w") as file:
             file.write(GPT)
-        tokens = np.random.default_rng(5).integers(0, 32, (128, 64)).astype(np.int32)
+        tokens = np.random.default_rng(5).integers(0, 32, (384, 64)).astype(np.int32)
         np.savez(self.path("data.npz"), tokens=tokens, label=np.roll(tokens, -1, 1))
         build = [self.path("gpt.mlc"), "--dim", "T=64"]
         self.assertIsNone(self.plan(*build, name="whole")[0])
         plan, _ = self.plan(*build, "--train-memory=1G", name="roomy")
         self.assertEqual(plan[3], plan[4])
-        fits, table = self.plan(*build, f"--train-memory={plan[2] + 0.5 * plan[4]}M", name="small")
+        fits, table = self.plan(*build, f"--train-memory={plan[2] + 0.7 * plan[4]}M", name="small")
         self.assertLessEqual(fits[0], fits[1] + 0.1)
         self.assertEqual(fits[4], plan[4])
-        self.assertLess(fits[3], 0.51 * plan[3])
-        self.assertRegex(table, r"\?x2x64x64 f32 +2.0 MiB +(rows|contract|elementwise)")  # of an attention
+        self.assertLess(fits[3], 0.71 * plan[3])
+        self.assertRegex(table, r"gelu +\?x64x256 f32 +12.0 MiB +elementwise +\d+")
         self.assertRegex(table, r"dropout\S* +\?x64x64 i1")
         run = ["--data", "data.npz", "--epochs", "2", "--verbose", "2", "--threads", "1", "--export", "w.safetensors"]
         results, peaks = [], []
