@@ -70,6 +70,12 @@ void buildTrainPipeline(OpPassManager &pm, const PipelineOptions &options) {
   }
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (options.training && options.optLevel > 0 && !options.exact) {
+    GraphChooseWinogradPassOptions winograd;
+    winograd.runtimeFilters = true;
+    pm.addPass(createGraphChooseWinogradPass(winograd)); // fewer products, in the gradients too
+    pm.addPass(createCanonicalizerPass());               // drops what turned the filters
+  }
 }
 
 // Compression has no passes yet.

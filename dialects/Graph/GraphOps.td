@@ -571,13 +571,43 @@ def ConvOp : Graph_Op<"conv", [Graph_Differentiable]> {
 def WinogradConvOp : Graph_Op<"winograd_conv", [SameOperandsAndResultElementType]> {
   let summary = "convolves with 3×3 filters by tiles of 4×4 results";
   let description = [{
-    `input[N, H, W, C]` with the transformed `filter[6, 6, C, F]` (`graph.winograd` on its parameter says of what) gives
-    `[N, y, x, F]` with zero padding: what `graph.conv` with `channels_last` and strides of 1 gives, but for rounding.
+    `input[N, H, W, C]` with the transformed `filter[6, 6, C, F]` (of a weight by `graph.winograd` on its parameter, else by
+    `graph.winograd_filter`) gives `[N, y, x, F]` with zero padding: what `graph.conv` with `channels_last` and strides of 1 gives, but for rounding.
 
     Constraints: (C1) input and filter have rank 4; (C2) the filter is 6 by 6; (C3) `pads` has four entries, none negative;
     (C4) the channels of input and filter fit.
   }];
   let arguments = (ins Graph_TensorOf<F32>:$input, Graph_TensorOf<F32>:$filter, DenseI64ArrayAttr:$pads);
+  let results = (outs Graph_TensorOf<F32>:$result);
+  let hasVerifier = 1;
+}
+
+def WinogradFilterOp : Graph_Op<"winograd_filter", []> {
+  let summary = "transforms 3×3 filters for tiles of 4×4 results";
+  let description = [{
+    `filter[F, C, 3, 3]` as `graph.winograd_conv` takes it, `[6, 6, C, F]`. With `turned` it is the filter of the
+    convolution that gives the gradient of the input: with the taps in reverse order and the channels exchanged,
+    `[6, 6, F, C]`.
+
+    Constraints: (C1) the filter has rank 4; (C2) it is 3 by 3.
+
+    Example: `%1 = graph.winograd_filter %0 {turned} : tensor<64x32x3x3xf32> -> tensor<6x6x64x32xf32>`
+  }];
+  let arguments = (ins Graph_TensorOf<F32>:$filter, UnitAttr:$turned);
+  let results = (outs Graph_TensorOf<F32>:$result);
+  let assemblyFormat = "$filter attr-dict `:` type($filter) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def WinogradFilterGradientOp : Graph_Op<"winograd_filter_gradient", [SameOperandsAndResultElementType]> {
+  let summary = "finds how a 3×3 filter changes a loss by tiles";
+  let description = [{
+    `input[N, H, W, C]` and `cotangent[N, y, x, F]` give `[F, C, 3, 3]`: what `graph.conv_filter_gradient` with
+    `channels_last` and strides of 1 gives, but for rounding.
+
+    Constraints: (C1) both have rank 4; (C2) `pads` has four entries, none negative.
+  }];
+  let arguments = (ins Graph_TensorOf<F32>:$input, Graph_TensorOf<F32>:$cotangent, DenseI64ArrayAttr:$pads);
   let results = (outs Graph_TensorOf<F32>:$result);
   let hasVerifier = 1;
 }

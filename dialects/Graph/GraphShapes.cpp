@@ -123,6 +123,8 @@ MLC_ELEMENT_OF_INPUT(GatherNDOp)
 MLC_ELEMENT_OF_INPUT(ScatterElementsOp)
 MLC_ELEMENT_OF_INPUT(ScatterNDOp)
 MLC_ELEMENT_OF_INPUT(WinogradConvOp)
+MLC_ELEMENT_OF_INPUT(WinogradFilterOp)
+MLC_ELEMENT_OF_INPUT(WinogradFilterGradientOp)
 MLC_ELEMENT_OF_INPUT(ConvTransposeOp)
 MLC_ELEMENT_OF_INPUT(ConvFilterGradientOp)
 MLC_ELEMENT_OF_INPUT(PoolOp)
@@ -311,6 +313,23 @@ LogicalResult WinogradConvOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes
                  sizes);
   };
   shapes.push_back(Shape{input[0], slid(0), slid(1), filter[3]});
+  return success();
+}
+
+LogicalResult WinogradFilterOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
+  if (rankOf(adaptor.getFilter()) != 4)
+    return failure();
+  Shape filter = sizes.shape(adaptor.getFilter());
+  Size six = sizes.constant(6);
+  shapes.push_back(adaptor.getTurned() ? Shape{six, six, filter[0], filter[1]} : Shape{six, six, filter[1], filter[0]});
+  return success();
+}
+
+LogicalResult WinogradFilterGradientOp::shapes(Adaptor adaptor, SizeBuilder &sizes, Shapes &shapes) {
+  if (rankOf(adaptor.getInput()) != 4 || rankOf(adaptor.getCotangent()) != 4)
+    return failure();
+  Size three = sizes.constant(3);
+  shapes.push_back(Shape{sizes.shape(adaptor.getCotangent())[3], sizes.shape(adaptor.getInput())[3], three, three});
   return success();
 }
 

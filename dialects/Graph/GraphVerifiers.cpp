@@ -297,6 +297,23 @@ LogicalResult WinogradConvOp::verify() {
   return success();
 }
 
+LogicalResult WinogradFilterOp::verify() {
+  if (failed(verifyRank(*this, "filter", getFilter(), 4))) // (C1)
+    return failure();
+  auto filter = cast<RankedTensorType>(getFilter().getType());
+  if (filter.getDimSize(2) != 3 || filter.getDimSize(3) != 3) // (C2)
+    return emitOpError("expected a filter of 3 by 3, but got ") << filter;
+  return success();
+}
+
+LogicalResult WinogradFilterGradientOp::verify() {
+  if (failed(verifyRank(*this, "input", getInput(), 4)) ||
+      failed(verifyRank(*this, "cotangent", getCotangent(), 4)) ||                                              // (C1)
+      failed(verifyEntries(*this, "pads", getPads(), 4)) || failed(verifyAtLeast(*this, "pads", getPads(), 0))) // (C2)
+    return failure();
+  return success();
+}
+
 LogicalResult ConvTransposeOp::verify() {
   if (failed(verifyConvolution(*this, 1, /*inputChannelAxis=*/0)))
     return failure();

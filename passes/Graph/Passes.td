@@ -116,12 +116,17 @@ def GraphLowerDepthwisePass : Pass<"graph-lower-depthwise", "::mlir::func::FuncO
 def GraphChooseWinogradPass : Pass<"graph-choose-winograd", "::mlir::ModuleOp"> {
   let summary = "Computes 3×3 convolutions by tiles, with fewer products, where that pays";
   let description = [{
-    Channels-last convolutions of f32 with known filters and strides of 1. The filters are transformed at compile time.
+    Channels-last convolutions of f32 with strides of 1. Filters that are weights are transformed at compile time. With
+    `runtime-filters` others are too, by a `graph.winograd_filter`, and the gradients of filters are computed by tiles.
 
     ```
-    graph.conv %0, %w {channels_last …}      =>      graph.winograd_conv %0, %w.winograd
+    graph.conv %0, %w {channels_last …}             =>      graph.winograd_conv %0, %w.winograd
+    graph.conv %0, transpose(flip(%f))              =>      graph.winograd_conv %0, (graph.winograd_filter %f {turned})
+    graph.conv_filter_gradient %0, %1 {kernel 3×3}  =>      graph.winograd_filter_gradient %0, %1
     ```
   }];
+  let options = [Option<"runtimeFilters", "runtime-filters", "bool", "false",
+                        "also where the filter is known only at run time: in training programs">];
   let dependentDialects = ["::mlc::graph::GraphDialect"];
   let statistics = [Statistic<"numChosen", "winograd-convolutions", "convolutions computed by tiles">];
 }

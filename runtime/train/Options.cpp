@@ -102,6 +102,9 @@ bool parseOptions(const mlc_train_info &info, const Json &config, int argc, char
   app.add_option("--seed", options.seed, "of weights, order and dropout")->check(CLI::NonNegativeNumber);
   text("--log", options.log, "FILE.jsonl, a line an epoch");
   text("--tensorboard", options.tensorboard, "folder of event files");
+  text("--profile", options.profile,
+       "measure each node of the steps but the first, and print a table or json at the end")
+      ->check(CLI::IsMember({"table", "json"}));
   app.add_option("--verbose", options.verbose, "0 for nothing, 1 for a bar, 2 for a line an epoch")
       ->check(CLI::Range(0, 2));
 

@@ -16,7 +16,7 @@ struct Options final {
   std::vector<std::string> data, validationData, exports, freeze;
   int64_t epochs = 1, batch = 32, accumulate = 1, checkpointEvery = 0, keep = 3, seed = 0, shards = 0;
   double learningRate = 0.001, validationSplit = 0;
-  std::string checkpointDir, log, tensorboard, output = "predictions.npz", weights;
+  std::string checkpointDir, log, tensorboard, output = "predictions.npz", weights, profile;
   bool resume = false, fullBatch = false;
   int threads = 0, verbose = 1;
 };

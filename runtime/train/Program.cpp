@@ -1,5 +1,6 @@
 //===- Program.cpp - the compiled entries of a training program --------------------------------------------------===//
 #include "runtime/train/Program.h"
+#include "runtime/profile/ProfileTable.h"
 #include "runtime/train/InputError.h"
 
 #include <stdexcept>
@@ -113,6 +114,33 @@ void Program::apply(float learningRate, int64_t iteration) {
 Result Program::evaluate(const Batch &batch) { return run(info.evaluate, contexts[3], &batch, true, {}, true); }
 
 Result Program::predict(const Batch &batch) { return run(info.predict, contexts[4], &batch, false, {}, false); }
+
+void Program::startProfile() {
+  profiles.clear();
+  for (mlc_model *context : contexts) {
+    const mlc_profile *profile = nullptr;
+    check(mlc_rt_profile_start(context, &profile));
+    if (profiles.empty() && profile->num_nodes == 0)
+      throw UsageError("--profile: the program has nothing to profile: it was compiled with -O0");
+    profiles.push_back(profile);
+  }
+}
+
+std::string Program::profile(int threads, bool asJson) const {
+  static const char *const names[] = {"step", "gradients", "apply", "evaluate", "predict"};
+  MachinePeak peak = measurePeak(threads);
+  std::string text;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (size_t i = 0; i < profiles.size(); ++i) {
+    if (profiles[i]->runs == 0)
+      continue;
+    if (asJson)
+      json[names[i]] = profileToJson(*profiles[i], peak, threads);
+    else
+      text += std::string(names[i]) + ":\n" + profileToTable(*profiles[i], peak, threads);
+  }
+  return asJson ? json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n" : text;
+}
 
 Batch sliceOf(const Batch &batch, int64_t begin, int64_t end) {
   auto slice = [&](const Array &array) {

@@ -35,6 +35,12 @@ public:
   Result evaluate(const Batch &batch);
   Result predict(const Batch &batch);
 
+  /// From now on every run measures its nodes.
+  void startProfile();
+
+  /// What was measured, an entry after the other, as tables or as a JSON object.
+  std::string profile(int threads, bool asJson) const;
+
 private:
   /// Runs `entry` on the batch (and its label, where the entry has one), then scalars.
   Result run(const mlc_model_info *entry, mlc_model *context, const Batch *batch, bool hasLabel,
@@ -43,6 +49,7 @@ private:
   const mlc_train_info &info;
   Signature takes;
   std::vector<mlc_model *> contexts; ///< of step, gradients, apply, evaluate and predict
+  std::vector<const mlc_profile *> profiles;
 };
 
 /// Rows [begin, end) of a batch, without a copy.

@@ -301,12 +301,18 @@ void Trainer::run() {
         progress.begin("Epoch " + std::to_string(position.epoch + 1) + "/" + std::to_string(options.epochs),
                        stepsOfEpoch, position.batch);
       step(loader);
+      if (isFirst && !options.profile.empty())
+        program.startProfile();
       progress.update(position.batch, [&] { return metrics.values(); });
       if (position.batch == stepsOfEpoch)
         endEpoch();
       else if (stop || (options.checkpointEvery > 0 && position.step % options.checkpointEvery == 0))
         save();
     }
+  }
+  if (!options.profile.empty() && isWriter) {
+    std::fputs(program.profile(options.threads, options.profile == "json").c_str(), stdout);
+    std::fflush(stdout);
   }
   if (stop && position.step < last) {
     say("stopped at step " + std::to_string(position.step) +

@@ -127,6 +127,48 @@ class TrainingTest(ToolTest):
         for name in results[0]:
             np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-4, atol=1e-6)
 
+    def test_convolutions_by_tiles(self):
+        """Winograd's tiles, also those that the image does not fill, against the direct sums: one step, so the gradients themselves."""
+        with open(self.path("tiles.mlc"), "w") as file:
+            file.write("""
+model tiles(x: f32[N, 13, 10, 3]) -> y: f32[N, 4] {
+  x = relu(conv2d(x, filters=64, kernel=3, padding=same))
+  x = relu(conv2d(x, filters=64, kernel=3))
+  x = conv2d(x, filters=48, kernel=3, padding=same)
+  return dense(flatten(x), units=4)
+}
+train tiles {
+  loss = mse
+  optimizer = sgd(lr=1)
+}
+""")
+        rng = np.random.default_rng(4)
+        np.savez(self.path("data.npz"), x=rng.standard_normal((8, 13, 10, 3)).astype(np.float32), y=rng.standard_normal((8, 4)).astype(np.float32))
+        results = []
+        for options in ((), ("--exact",), ("-O0",), ("--dim", "N=8")):
+            program = self.build(self.path("tiles.mlc"), *options)
+            self.call(program, "--data", "data.npz", "--batch", "8", "--export", "w.safetensors")
+            results.append(read_safetensors(self.path("w.safetensors")))
+        for other in results[1:]:
+            for name, array in results[0].items():
+                np.testing.assert_allclose(other[name], array, atol=2e-5 * np.abs(array).max(), err_msg=name)
+        kernels = [name for name in results[0] if results[0][name].ndim == 4]
+        self.assertTrue(any((results[0][name] != results[1][name]).any() for name in kernels), "tiles round otherwise")
+
+    def test_profile(self):
+        program, *_ = self.small()
+        for options, entries in (([], {"step": 5}), (["--accumulate", "2"], {"gradients": 6, "apply": 3})):
+            out = self.call(program, "--data", "data.npz", "--batch", "16", "--epochs", "2", "--verbose", "0", "--profile", "json", *options)[0]
+            profile = json.loads(out)
+            # Every step but the first: three an epoch, or two of two batches.
+            self.assertEqual({name: entry["runs"] for name, entry in profile.items()}, entries)
+            for entry in profile.values():
+                self.assertGreater(entry["peak"]["gflops"], 0)
+                self.assertGreater(sum(node["ms"] for node in entry["nodes"]), 0)
+        out = self.call(program, "--data", "data.npz", "--batch", "16", "--epochs", "2", "--verbose", "0", "--profile", "table")[0]
+        self.assertEqual(out.splitlines()[0], "step:")
+        self.assertIn(" contract ", out)
+
     def test_frozen_parameters_stay(self):
         program, values, *_ = self.small("--optimizer=sgd", "--lr=0.1", "--freeze=w")
         self.call(program, "--data", "data.npz", "--epochs", "2", "--export", "w.safetensors")

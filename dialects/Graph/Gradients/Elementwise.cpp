@@ -91,25 +91,26 @@ LogicalResult PowOp::buildGradients(GradientBuilder &g) {
   return success();
 }
 
-/// A maximum takes from where `direction` holds between the operand and the other one.
-static LogicalResult buildExtremum(GradientBuilder &g, Value lhs, Value rhs, CompareDirection direction) {
+/// A maximum takes from where `direction` holds between the operand and the other one. Against a constant the result
+/// says as much as the operand, and is what the next op has read: the operand is not kept for it.
+static LogicalResult buildExtremum(GradientBuilder &g, Value lhs, Value rhs, Value result, CompareDirection direction) {
   Value dy = g.cotangent();
   bool constant[2] = {matchPattern(lhs, m_Constant()), matchPattern(rhs, m_Constant())};
   for (unsigned i : {0u, 1u})
     g.give(i, [&] {
       Value own = i == 0 ? lhs : rhs, other = i == 0 ? rhs : lhs;
-      Value shared = g.scalarLike(dy, 0);
-      if (!constant[1 - i])
-        shared = g.where(g.compare(CompareDirection::eq, own, other), g.scale(dy, 0.5));
+      if (constant[1 - i])
+        return g.where(g.compare(direction, result, other), dy);
+      Value shared = g.where(g.compare(CompareDirection::eq, own, other), g.scale(dy, 0.5));
       return g.select(g.compare(direction, own, other), dy, shared);
     });
   return success();
 }
 LogicalResult MaxOp::buildGradients(GradientBuilder &g) {
-  return buildExtremum(g, getLhs(), getRhs(), CompareDirection::gt);
+  return buildExtremum(g, getLhs(), getRhs(), getResult(), CompareDirection::gt);
 }
 LogicalResult MinOp::buildGradients(GradientBuilder &g) {
-  return buildExtremum(g, getLhs(), getRhs(), CompareDirection::lt);
+  return buildExtremum(g, getLhs(), getRhs(), getResult(), CompareDirection::lt);
 }
 
 // lhs - quotient * rhs, where the quotient is piecewise constant

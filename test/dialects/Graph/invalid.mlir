@@ -294,6 +294,22 @@ func.func @winograd_conv_c4_channels(%x: tensor<1x8x8x3xf32>, %w: tensor<6x6x5x4
 
 // -----
 
+func.func @winograd_filter_c2_taps(%w: tensor<4x3x5x5xf32>) {
+  // expected-error @+1 {{expected a filter of 3 by 3, but got}}
+  %0 = graph.winograd_filter %w : tensor<4x3x5x5xf32> -> tensor<6x6x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @winograd_filter_gradient_c2_pads(%x: tensor<1x8x8x3xf32>, %g: tensor<1x8x8x4xf32>) {
+  // expected-error @+1 {{expected pads of at least 0}}
+  %0 = "graph.winograd_filter_gradient"(%x, %g) {pads = array<i64: 1, 1, -1, 1>} : (tensor<1x8x8x3xf32>, tensor<1x8x8x4xf32>) -> tensor<4x3x3x3xf32>
+  return
+}
+
+// -----
+
 func.func @matmul_c3_types(%a: tensor<2x3xi32>, %b: tensor<3x4xi8>) {
   // expected-error @+1 {{expected operands of one element type or 8-bit integers, but got 'i32' and 'i8'}}
   %0 = "graph.matmul"(%a, %b) : (tensor<2x3xi32>, tensor<3x4xi8>) -> tensor<2x4xi32>

@@ -74,6 +74,17 @@ func.func @reductions(%x: tensor<2x3xf32>) -> tensor<2x1xf32> {
   return %1 : tensor<2x1xf32>
 }
 
+// CHECK-LABEL: @winograd
+func.func @winograd(%x: tensor<?x8x8x16xf32>, %w: tensor<32x16x3x3xf32>) -> tensor<32x16x3x3xf32> {
+  // CHECK: graph.winograd_filter %{{.*}} : tensor<32x16x3x3xf32> -> tensor<6x6x16x32xf32>
+  %u = graph.winograd_filter %w : tensor<32x16x3x3xf32> -> tensor<6x6x16x32xf32>
+  // CHECK: graph.winograd_conv
+  %y = graph.winograd_conv %x, %u {pads = array<i64: 1, 1, 1, 1>} : (tensor<?x8x8x16xf32>, tensor<6x6x16x32xf32>) -> tensor<?x8x8x32xf32>
+  // CHECK: graph.winograd_filter_gradient
+  %g = graph.winograd_filter_gradient %x, %y {pads = array<i64: 1, 1, 1, 1>} : (tensor<?x8x8x16xf32>, tensor<?x8x8x32xf32>) -> tensor<32x16x3x3xf32>
+  return %g : tensor<32x16x3x3xf32>
+}
+
 // CHECK-LABEL: @gradients
 func.func @gradients(%x: tensor<1x4x8x8xf32>, %g: tensor<1x6x8x8xf32>, %y: tensor<1x4x4x4xf32>) -> (tensor<6x2x3x3xf32>, tensor<1x4x8x8xf32>) {
   // CHECK: graph.conv_filter_gradient

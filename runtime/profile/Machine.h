@@ -1,6 +1,6 @@
 //===- Machine.h - what the machine can do at most ---------------------------------------------------- -*- C++ -*-===//
-#ifndef MLC_TOOLS_MLC_RUN_MACHINE_H
-#define MLC_TOOLS_MLC_RUN_MACHINE_H
+#ifndef MLC_RUNTIME_PROFILE_MACHINE_H
+#define MLC_RUNTIME_PROFILE_MACHINE_H
 
 namespace mlc {
 

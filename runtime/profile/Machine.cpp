@@ -4,7 +4,7 @@
 // are chosen at run time. Memory: the triad of the STREAM benchmark (McCalpin, 1995), the best of some passes.
 //
 //===----------------------------------------------------------------------------------------------------------===//
-#include "Machine.h"
+#include "runtime/profile/Machine.h"
 
 #include <algorithm>
 #include <atomic>
