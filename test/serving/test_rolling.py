@@ -32,6 +32,7 @@ class RollingRestartTest(ServeTest):
                 f"10.0.0.1{i + 1}:8500", f"127.0.0.1:{server.port}")
             text = re.sub(rf"(127\.0\.0\.1:{server.port} proto h2) port 8501", rf"\1 port {server.rest_port}", text)
         self.assertNotIn("10.0.0.", text)
+        self.configuration = text
         with open(self.path("haproxy.cfg"), "w") as file:
             file.write(text)
         haproxy = subprocess.Popen([HAPROXY, "-db", "-f", self.path("haproxy.cfg")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -88,7 +89,7 @@ class RollingRestartTest(ServeTest):
 
     def test_grpc_goes_through(self):
         """HTTP/2 on both sides: the front answers the preface of gRPC with settings of its own, and its servers are up."""
-        port = int(re.search(r"frontend grpc\n.*bind 127\.0\.0\.1:(\d+)", open(self.path("haproxy.cfg")).read()).group(1))
+        port = int(re.search(r"frontend grpc\n.*bind 127\.0\.0\.1:(\d+)", self.configuration).group(1))
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
             frame = connection.recv(9)
