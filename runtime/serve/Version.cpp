@@ -2,6 +2,7 @@
 #include "runtime/serve/Version.h"
 
 #include "runtime/serve/BatchingFiles.h"
+#include "runtime/serve/WarmUp.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -124,6 +125,9 @@ std::shared_ptr<Version> Version::load(const std::string &model, int64_t number,
   if (policy.batching && !version->policy().batching && options.log)
     options.log("model " + model + ", version " + std::to_string(number) +
                 ": requests run one by one, because axis 0 of its inputs and outputs is not one symbolic size");
+  if (options.warmUp)
+    serve::warmUp(*version, options.warmUpIterations);
+  checkGolden(*version);
   return version;
 }
 

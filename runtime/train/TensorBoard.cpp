@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "runtime/train/TensorBoard.h"
 #include "runtime/train/InputError.h"
+#include "runtime/train/TfRecord.h"
 
 #include <protozero/pbf_writer.hpp>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -20,45 +20,9 @@ namespace mlc::train {
 
 namespace {
 
-constexpr std::array<uint32_t, 256> makeTable() {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit)
-      value = value >> 1 ^ (value & 1 ? 0x82f63b78u : 0);
-    table[i] = value;
-  }
-  return table;
-}
-
-std::string littleEndian(uint64_t value, size_t bytes) {
-  std::string text;
-  for (size_t i = 0; i < bytes; ++i)
-    text += static_cast<char>(value >> (8 * i) & 0xff);
-  return text;
-}
-
-std::string maskedCrc(std::string_view data) {
-  uint32_t crc = crc32c(data);
-  return littleEndian(((crc >> 15 | crc << 17) + 0xa282ead8u) & 0xffffffffu, 4);
-}
-
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 } // namespace
-
-uint32_t crc32c(std::string_view data) {
-  static constexpr std::array<uint32_t, 256> table = makeTable();
-  uint32_t crc = ~uint32_t(0);
-  for (unsigned char byte : data)
-    crc = crc >> 8 ^ table[(crc ^ byte) & 0xff];
-  return ~crc;
-}
-
-std::string tfRecord(std::string_view data) {
-  std::string length = littleEndian(data.size(), 8);
-  return length + maskedCrc(length) + std::string(data) + maskedCrc(data);
-}
 
 TensorBoard::TensorBoard(const std::string &folder) {
   std::error_code error;

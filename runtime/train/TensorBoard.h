@@ -9,12 +9,6 @@
 
 namespace mlc::train {
 
-/// CRC-32C (Castagnoli).
-uint32_t crc32c(std::string_view data);
-
-/// A TFRecord: length, its masked checksum, data, its masked checksum.
-std::string tfRecord(std::string_view data);
-
 /// An event file in a folder, which it makes. Throws InputError where it cannot write.
 class TensorBoard final {
 public:

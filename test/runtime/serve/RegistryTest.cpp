@@ -3,9 +3,11 @@
 
 #include "runtime/serve/Registry.h"
 
+#include <fstream>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace mlc::serve;
 using namespace mlc::serve::test;
@@ -365,6 +367,99 @@ TEST_F(RegistryTest, ForgetsVersionsThatEndedLongAgo) {
     i == 1 ? registry().reload(config(model("m"))) : registry().poll();
   }
   EXPECT_EQ(registry().statuses("m").size(), 33u);
+}
+
+/// Whether the process's memory says nothing, because a sanitizer keeps what was freed.
+#ifdef __has_feature
+constexpr bool isSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool isSanitized = false;
+#endif
+
+/// Resident memory in bytes.
+size_t resident() {
+  std::ifstream file("/proc/self/statm");
+  size_t total = 0, pages = 0;
+  file >> total >> pages;
+  return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(RegistryTest, FailsNoRequestWhileEverythingChanges) {
+  for (const char *version : {"m/1", "m/2", "n/1", "n/2"})
+    write(version, version[2] == '1' ? "half_plus_two" : "half_plus_three");
+  write("other/1");
+  auto models = [&](int stable, bool other) {
+    return config(model("m", "model_version_policy { all {} } version_labels { key: 'stable' value: " +
+                                 std::to_string(stable) + " }") +
+                  model("n") + (other ? model("other") : ""));
+  };
+  registry().reload(models(1, false));
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0}, served{0};
+  auto client = [&](const ModelSpec &spec) {
+    while (!stop) {
+      try {
+        std::shared_ptr<Version> version = registry().find(spec);
+        wrong += answer(*version) != (version->number == 1 ? 3 : 4);
+        ++served;
+      } catch (const Error &error) {
+        ADD_FAILURE() << error.what();
+        ++wrong;
+        return;
+      }
+    }
+  };
+  std::vector<std::thread> clients;
+  for (const ModelSpec &spec : {ModelSpec{"m", {}, ""}, {"m", {}, "stable"}, {"m", 1, ""}, {"n", {}, ""}})
+    clients.emplace_back(client, spec);
+  Clock::time_point end = Clock::now() + std::chrono::milliseconds(1500);
+  int changes = 0;
+  for (; Clock::now() < end && wrong == 0; ++changes) {
+    bool odd = changes % 2;
+    registry().reload(models(1 + odd, odd));
+    std::filesystem::rename(folder.path(odd ? "n/2.withdrawn" : "n/2"), folder.path(odd ? "n/2" : "n/2.withdrawn"));
+    registry().poll();
+    EXPECT_EQ(registry().find({"n", {}, ""})->number, odd ? 2 : 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  stop = true;
+  for (std::thread &thread : clients)
+    thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(changes, 20);
+  EXPECT_GT(served, 100);
+}
+
+TEST_F(RegistryTest, GivesMemoryBack) {
+  write("m/1", "large");
+  registry().reload(config(model("m")));
+  size_t before = 0;
+  for (int i = 0; i < 1000; ++i) {
+    if (i % 8 == 0)
+      EXPECT_EQ(answer({"m", {}, ""}), 2);
+    registry().unload("m");
+    while (states("m") != "1:END") // a thread may just be leaving the queue
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    if (i == 50)
+      before = resident();
+    if (i < 999)
+      registry().load("m");
+  }
+  if (!isSanitized)
+    EXPECT_LT(static_cast<double>(resident()), static_cast<double>(before) * 1.05);
+}
+
+TEST_F(RegistryTest, KeepsTheOldVersionWhenGoldenOutputsDiffer) {
+  write("m/1", "half_plus_two");
+  registry().reload(config(model("m")));
+  write("m/2", "half_plus_three", {{"assets.extra/golden/a.safetensors", "damaged"}});
+  registry().poll();
+  EXPECT_EQ(states("m"), "2:END 1:AVAILABLE");
+  write("m/3", "half_plus_three", {{"assets.extra/tf_serving_warmup_requests", "damaged"}});
+  registry().poll();
+  EXPECT_EQ(states("m"), "3:END 2:END 1:AVAILABLE");
+  EXPECT_EQ(registry().statuses("m", 3)[0].status.code, Code::dataLoss);
+  EXPECT_EQ(answer({"m", {}, ""}), 3);
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "runtime/train/Progress.h"
 #include "runtime/train/Schedule.h"
 #include "runtime/train/TensorBoard.h"
+#include "runtime/train/TfRecord.h"
 
 #include <gtest/gtest.h>
 
