@@ -89,6 +89,7 @@ suite runtime-sanitized sanitized_runtime
 suite runtime-valgrind valgrind --quiet --error-exitcode=9 --leak-check=full build/release/bin/runtime-tests --gtest_filter='-*Half*:*Huge*'
 suite reference $python tools/dev/reference.py --check
 suite integration unittest_suite
+suite serving $python test/serving/clients.py
 suite gradients $python test/gradients/run.py --table docs/Gradients.md --check
 if [ -n "$fast" ]; then
   suite conformance $python test/conformance/run.py --mode static

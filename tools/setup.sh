@@ -8,8 +8,8 @@ what=${1:-build}
 packages=(cmake ninja-build ccache clang-22 lld-22 liblld-22-dev libclang-rt-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
           libprotobuf-dev protobuf-compiler nlohmann-json3-dev libcli11-dev libgtest-dev
           libprotozero-dev libminizip-dev libpng-dev libjpeg-dev zlib1g-dev
-          libgrpc++-dev protobuf-compiler-grpc libboost1.81-dev libsimdjson-dev prometheus-cpp-dev libssl-dev python3 python3-venv pkg-config)
-[ "$what" = test ] && packages+=(valgrind openmpi-bin clang-format-22 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+          libgrpc++-dev protobuf-compiler-grpc libboost1.81-dev libsimdjson-dev prometheus-cpp-dev libssl-dev curl python3 python3-venv pkg-config)
+[ "$what" = test ] && packages+=(chromium haproxy wrk valgrind openmpi-bin clang-format-22 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
                                python3-torch)
 
 missing=()

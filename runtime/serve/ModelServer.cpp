@@ -139,24 +139,8 @@ private:
     return signal == SIGINT ? SIGTERM : std::max(signal, 0);
   }
 
+  /// HTTP last: it is where those who wait for the server ask.
   void openPorts() {
-    if (options.restPort > 0) {
-      http::Options rest;
-      rest.port = static_cast<uint16_t>(options.restPort);
-      rest.threads = options.restThreads;
-      rest.limits.connections = options.maxConnections;
-      rest.limits.body = options.maxBodyBytes;
-      rest.limits.inflated = options.maxInflatedBytes;
-      rest.tokens = tokens;
-      if (!options.restSslConfigFile.empty()) {
-        tensorflow::serving::SSLConfig ssl = readSslConfig(options.restSslConfigFile);
-        rest.tls = std::make_shared<http::TlsOptions>(
-            http::TlsOptions{ssl.server_cert(), ssl.server_key(), ssl.custom_ca(), ssl.client_verify()});
-      }
-      httpServer.emplace(std::move(rest), [this](const std::shared_ptr<const http::Request> &request,
-                                                 http::Respond respond) { routes(request, std::move(respond)); });
-      say("HTTP on port " + std::to_string(httpServer->port()));
-    }
     if (options.port > 0 || !options.grpcSocketPath.empty()) {
       GrpcOptions rpc;
       rpc.port = options.port;
@@ -173,6 +157,23 @@ private:
       grpcServer.emplace(services, rpc);
       if (rpc.listenTcp)
         say("gRPC on port " + std::to_string(grpcServer->port()));
+    }
+    if (options.restPort > 0) {
+      http::Options rest;
+      rest.port = static_cast<uint16_t>(options.restPort);
+      rest.threads = options.restThreads;
+      rest.limits.connections = options.maxConnections;
+      rest.limits.body = options.maxBodyBytes;
+      rest.limits.inflated = options.maxInflatedBytes;
+      rest.tokens = tokens;
+      if (!options.restSslConfigFile.empty()) {
+        tensorflow::serving::SSLConfig ssl = readSslConfig(options.restSslConfigFile);
+        rest.tls = std::make_shared<http::TlsOptions>(
+            http::TlsOptions{ssl.server_cert(), ssl.server_key(), ssl.custom_ca(), ssl.client_verify()});
+      }
+      httpServer.emplace(std::move(rest), [this](const std::shared_ptr<const http::Request> &request,
+                                                 http::Respond respond) { routes(request, std::move(respond)); });
+      say("HTTP on port " + std::to_string(httpServer->port()));
     }
     say("ready");
   }

@@ -2,6 +2,7 @@
 """Runs the tests that need clients of other projects, each in a Python environment of its own below build/clients, since
 their packages do not go together. Environments are made where they are missing. usage: clients.py [NAME…]"""
 import os
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,8 @@ ENVIRONMENTS = {
                    ["test_tensorflow_serving_api", "test_wire"]),
     "triton": ([["tritonclient[http,grpc]==2.73.*"]], ["test_tritonclient_http", "test_tritonclient_grpc", "test_wire"]),
     "kserve": ([["kserve==0.21.*"]], ["test_kserve_rest", "test_kserve_grpc", "test_wire"]),
+    # No client but curl, sockets, a browser and a balancer.
+    "plain": ([], ["test_tensorflow_rest", "test_page", "test_rolling"]),
 }
 
 
@@ -34,7 +37,7 @@ def prepare(name, installs):
 
 
 def main(names):
-    failed = False
+    passed = failed = 0
     for name in names or ENVIRONMENTS:
         installs, tests = ENVIRONMENTS[name]
         python = prepare(name, installs)
@@ -42,7 +45,13 @@ def main(names):
         print(f"{name}: {' '.join(tests)}", flush=True)
         for test in tests:  # a process each
             environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
-            failed |= subprocess.run([python, "-m", "unittest", test], cwd=HERE, env=environment, check=False).returncode != 0
+            done = subprocess.run([python, "-m", "unittest", test], cwd=HERE, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+            print(done.stderr, flush=True)
+            ran = re.search(r"^Ran (\d+) test", done.stderr, re.MULTILINE)
+            bad = sum(map(int, re.findall(r"(?:failures|errors)=(\d+)", done.stderr))) or int(done.returncode != 0)
+            failed += bad
+            passed += max(int(ran[1]) - bad, 0) if ran else 0
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -1,0 +1,152 @@
+"""Measures mlc-serve: what it adds to the library, what batching gives, and how it stands against Python servers of ONNX Runtime.
+
+usage: serving.py --models DIR [--python PATH] [--rounds 3] [--seconds 4]
+DIR has mnist_cnn.onnx, mnist_cnn_dyn.onnx and resnet50.onnx; PATH is a Python with onnxruntime, fastapi, uvicorn and kserve (without one, no
+peers). Clients and servers share the machine. Rounds are interleaved; a line says the best round of each, since others only disturb.
+"""
+import argparse
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import onnx
+from onnx import TensorProto as T
+from onnx import helper as h
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BIN = os.path.join(ROOT, "build", "release", "bin")
+
+
+def port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait(number, process):
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", number), 1):
+            return
+        if process.poll() is not None:
+            sys.exit(f"a server ended: {process.args}")
+        time.sleep(0.1)
+    sys.exit(f"a server does not listen: {process.args}")
+
+
+class Servers:
+    """mlc-serve with all models, and the peers with one."""
+
+    def __init__(self, folder, models, options, python):
+        self.rest, self.grpc, self.peers, self.processes = port(), port(), {}, []
+        config = "".join(f"config {{ name: '{m}' base_path: '{folder}/{m}' model_platform: 'tensorflow' }}\n" for m in models)
+        with open(os.path.join(folder, "models.conf"), "w") as file:
+            file.write(f"model_config_list {{ {config} }}")
+        self.start([os.path.join(BIN, "mlc-serve"), f"--rest_api_port={self.rest}", f"--port={self.grpc}",
+                    f"--model_config_file={folder}/models.conf", *options], self.rest)
+        for kind in ("fastapi", "kserve") if python else ():
+            self.peers[kind] = port()
+            self.start([python, os.path.join(ROOT, "test", "perf", "serving_peers.py"), kind, os.path.join(folder, "mnist_cnn.onnx"),
+                        str(self.peers[kind])], self.peers[kind])
+
+    def start(self, command, number):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        wait(number, process)
+
+    def stop(self):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait()
+
+
+def load(mode, number, model, name, shape, connections, seconds):
+    output = subprocess.run([os.path.join(BIN, "serve-load"), mode, "--port", str(number), "--model", model, "--input", name, "--shape",
+                             ",".join(map(str, shape)), "--connections", str(connections), "--seconds", str(seconds)],
+                            check=True, capture_output=True, text=True).stdout
+    return json.loads(output)
+
+
+def best_latency(rounds, measure):
+    return min((measure()["microseconds"] for _ in range(rounds)), key=lambda r: r["p99"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", required=True)
+    parser.add_argument("--python")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mlc-serving-") as folder:
+        identity = h.make_graph([h.make_node("Identity", ["x"], ["y"])], "g", [h.make_tensor_value_info("x", T.FLOAT, ["N", "D"])],
+                                [h.make_tensor_value_info("y", T.FLOAT, ["N", "D"])])
+        onnx.save(h.make_model(identity, opset_imports=[h.make_opsetid("", 17)], ir_version=10), os.path.join(folder, "identity.onnx"))
+        os.symlink(os.path.abspath(os.path.join(args.models, "mnist_cnn.onnx")), os.path.join(folder, "mnist_cnn.onnx"))
+        sources = {"identity": os.path.join(folder, "identity.onnx")}
+        sources |= {m: os.path.join(args.models, m + ".onnx") for m in ("mnist_cnn", "mnist_cnn_dyn", "resnet50")}
+        for model, source in sources.items():
+            os.makedirs(os.path.join(folder, model))
+            subprocess.run([os.path.join(BIN, "mlc-opt"), source, "-o", os.path.join(folder, model, "1", "")], check=True)
+        measure(args, folder, list(sources))
+
+
+def measure(args, folder, models):
+    servers = Servers(folder, models, [], args.python)
+    try:
+        print("what it adds: identity, one connection, µs of the client (p50, p99)")
+        for mode in ("rest-predict", "rest-infer", "rest-binary", "predict", "infer"):
+            number = servers.rest if mode.startswith("rest") else servers.grpc
+            for shape in ((1, 1), (1, 150528)):
+                if shape[1] > 1 and mode in ("rest-predict", "rest-infer"):
+                    continue
+                r = best_latency(args.rounds, lambda: load(mode, number, "identity", "x", shape, 1, args.seconds))
+                print(f"  {mode:13} {shape[1] * 4:7} bytes  {r['p50']:9.0f} {r['p99']:9.0f}", flush=True)
+        print("mnist_cnn, 16 connections, JSON, requests/s")
+        rates = {name: [] for name in ("mlc-serve", *servers.peers)}
+        for _ in range(args.rounds):
+            for name in rates:
+                model, number = ("mnist_cnn", servers.rest) if name == "mlc-serve" else ("m", servers.peers[name])
+                rates[name].append(load("rest-predict", number, model, "image", (1, 1, 28, 28), 16, args.seconds)["requests_per_second"])
+        for name, rate in rates.items():
+            print(f"  {name:10} {max(rate):9.0f}   mlc-serve is {max(rates['mlc-serve']) / max(rate):.2f} times as fast", flush=True)
+    finally:
+        servers.stop()
+    batching(args, folder, models)
+
+
+def batching(args, folder, models):
+    """Requests of one sample from 16 connections, against the library alone on as many samples at a time as there were connections."""
+    params = os.path.join(folder, "batching.conf")
+    with open(params, "w") as file:
+        file.write("max_batch_size { value: 16 } batch_timeout_micros { value: 0 } max_enqueued_batches { value: 100 }\n")
+    print("batching: 16 connections, binary, samples/s (server, library alone on batches of 16, ratio)")
+    for model, name, shape in (("resnet50", "input", (1, 3, 224, 224)), ("mnist_cnn_dyn", "image", (1, 1, 28, 28))):
+        library = next(os.path.join(folder, model, "1", f) for f in os.listdir(os.path.join(folder, model, "1")) if f.endswith(".so"))
+        signature = json.loads(subprocess.run([os.path.join(BIN, "mlc-run"), library, "--signature"], check=True, capture_output=True,
+                                              text=True).stdout)
+        dynamic = signature["symbols"]
+        count = 16 if dynamic else 1
+        sizes = ["--dim", f"{dynamic[0]}=16"] if dynamic else []
+        pairs = []
+        for _ in range(args.rounds):
+            servers = Servers(folder, models, ["--enable_batching", f"--batching_parameters_file={params}"], None)
+            try:
+                name = signature["inputs"][0]["name"]
+                rate = load("rest-binary", servers.rest, model, name, shape, 16, args.seconds)["requests_per_second"]
+            finally:
+                servers.stop()
+            alone = json.loads(subprocess.run([os.path.join(BIN, "mlc-run"), library, f"--bench={args.seconds}", "--threads",
+                                               str(os.cpu_count()), *sizes], check=True, capture_output=True, text=True).stdout)
+            pairs.append((rate, 1000 * count / alone["median_ms"]))
+        rate, alone = (max(p[i] for p in pairs) for i in (0, 1))
+        print(f"  {model:14} {rate:9.1f} {alone:9.1f} {rate / alone:6.2f}   (batches of {count} alone)", flush=True)
+
+
+if __name__ == "__main__":
+    main()
