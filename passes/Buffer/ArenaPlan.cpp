@@ -118,7 +118,8 @@ int64_t BatchSizes::sizeOf(Value buffer, unsigned axis) const {
     return known(view.getOutputShape());
   if (auto view = dyn_cast_if_present<memref::CollapseShapeOp>(op)) {
     int64_t product = 1;
-    for (int64_t from : view.getReassociationIndices()[axis]) {
+    ReassociationIndices joined = view.getReassociationIndices()[axis];
+    for (int64_t from : joined) {
       int64_t size = sizeOf(view.getSrc(), from);
       if (ShapedType::isDynamic(size))
         return size;

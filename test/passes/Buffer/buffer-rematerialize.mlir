@@ -1,6 +1,7 @@
-// RUN: mlc-opt %s --split-input-file --buffer-rematerialize="budget=2621440" --verify-diagnostics | FileCheck %s -enable-var-scope
+// RUN: mlc-opt %s --split-input-file --buffer-rematerialize="budget=2621440 batch=1024" --verify-diagnostics | FileCheck %s -enable-var-scope
 
 #id = affine_map<(i) -> (i)>
+#square = affine_map<(i, j) -> (i, j)>
 
 /// Of %a, %b and %c, a MiB each, two fit: %a is computed again, from the same input by the same op, where it is needed next.
 /// Views of it are views of the new buffer.
@@ -64,6 +65,34 @@ func.func @no_change(%frame: !rt.frame) {
   %a = memref.alloc() : memref<262144xf32>
   memref.copy %x, %a : memref<262144xf32> to memref<262144xf32>
   memref.copy %a, %y : memref<262144xf32> to memref<262144xf32>
+  return
+}
+
+/// Sizes and operations are those of the batch, through views as well.
+// CHECK-LABEL: @batch
+// CHECK-SAME: recomputed = [{by = "elementwise", bytes = 1048576 : i64, flops = 262144 : i64
+func.func @batch(%frame: !rt.frame) {
+  %n = rt.input_size %frame[0, 0]
+  %x = rt.input %frame[0] sizes(%n) : memref<?x16x16xf32>
+  %y = rt.output %frame[0] sizes(%n) : memref<?x256xf32>
+  %flat = memref.collapse_shape %x [[0], [1, 2]] : memref<?x16x16xf32> into memref<?x256xf32>
+  %rows = memref.expand_shape %flat [[0, 1], [2]] output_shape [%n, 1, 256] : memref<?x256xf32> into memref<?x1x256xf32>
+  %joined = memref.collapse_shape %rows [[0, 1], [2]] : memref<?x1x256xf32> into memref<?x256xf32>
+  %a = memref.alloc(%n) : memref<?x256xf32>
+  linalg.generic {indexing_maps = [#square, #square], iterator_types = ["parallel", "parallel"]} ins(%joined : memref<?x256xf32>) outs(%a : memref<?x256xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = math.exp %in : f32
+    linalg.yield %0 : f32
+  }
+  %b = memref.alloc(%n) : memref<?x256xf32>
+  memref.copy %a, %b : memref<?x256xf32> to memref<?x256xf32>
+  %c = memref.alloc(%n) : memref<?x256xf32>
+  memref.copy %b, %c : memref<?x256xf32> to memref<?x256xf32>
+  linalg.generic {indexing_maps = [#square, #square, #square], iterator_types = ["parallel", "parallel"]} ins(%c, %a : memref<?x256xf32>, memref<?x256xf32>) outs(%y : memref<?x256xf32>) {
+  ^bb0(%in: f32, %kept: f32, %out: f32):
+    %0 = arith.mulf %in, %kept : f32
+    linalg.yield %0 : f32
+  }
   return
 }
 
