@@ -64,8 +64,8 @@ static mlc_status run(mlc_model *model, const mlc_tensor *inputs, mlc_tensor *ou
   const float *x = inputs->data;
   if (DELAY_MS)
     nanosleep(&(struct timespec){DELAY_MS / 1000, DELAY_MS % 1000 * 1000000L}, NULL);
-  for (int64_t row = 0; row < inputs->sizes[0]; ++row)
-    if (inputs->sizes[1] > 0 && x[row * inputs->sizes[1]] == FAILS_AT)
+  for (int64_t row = 0; inputs->sizes[1] > 0 && row < inputs->sizes[0]; ++row) // rows may be many, and empty
+    if (x[row * inputs->sizes[1]] == FAILS_AT)
       return (mlc_status){MLC_INVALID_ARGUMENT, "fake: a value is out of range"};
   if (model->capacity < count) {
     free(model->output);
