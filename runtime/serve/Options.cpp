@@ -9,8 +9,8 @@ namespace mlc::serve {
 
 namespace {
 
-/// Flags of TensorFlow that choose devices, sessions and formats of its own. Scripts that start its server pass them;
-/// here they have no meaning.
+/// Flags of TensorFlow Serving that choose devices, sessions and formats of its own, or how it works inside. Scripts
+/// that start it pass them; here they have no meaning.
 constexpr const char *withoutMeaning[] = {"tensorflow_session_parallelism",
                                           "tensorflow_intra_op_parallelism",
                                           "tensorflow_inter_op_parallelism",
@@ -31,11 +31,10 @@ constexpr const char *withoutMeaning[] = {"tensorflow_session_parallelism",
                                           "use_alts_credentials",
                                           "flush_filesystem_caches",
                                           "enable_signature_method_name_check",
-                                          "enable_model_warmup_threads"};
+                                          "num_unload_threads"};
 
 void addFlags(CLI::App &app, Options &o) {
-  std::string group = "Ports";
-  app.option_defaults()->always_capture_default()->group(group);
+  app.option_defaults()->always_capture_default()->group("Ports");
   app.add_option("--port", o.port, "port of gRPC, for both protocols; 0 for none");
   app.add_option("--rest_api_port", o.restPort, "port of HTTP: both REST protocols, metrics, status page; 0 for none");
   app.add_option("--rest_api_num_threads", o.restThreads, "threads that serve HTTP; 0 for four a core");
@@ -60,7 +59,6 @@ void addFlags(CLI::App &app, Options &o) {
   app.add_flag("--allow_version_labels_for_unavailable_models", o.labelsForUnavailable,
                "new labels may name versions that are not available yet");
   app.add_option("--num_load_threads", o.loadThreads, "threads that load versions; 0 for the registry's own");
-  app.add_option("--num_unload_threads", o.unloadThreads, "threads that unload versions; 0 for the registry's own");
   app.add_option("--max_num_load_retries", o.maxLoadRetries, "tries of a load that failed, after the first");
   app.add_option("--load_retry_interval_micros", o.loadRetryMicros, "time between them");
   app.add_flag("--enable_model_warmup", o.warmUp, "run a version's recorded requests before it serves")

@@ -22,7 +22,7 @@ struct Options final {
   std::string modelName = "default", modelBasePath, modelConfigFile;
   double configPollSeconds = 0, folderPollSeconds = 1;
   bool labelsForUnavailable = false;
-  int loadThreads = 0, unloadThreads = 0, maxLoadRetries = 5;
+  int loadThreads = 0, maxLoadRetries = 5;
   int64_t loadRetryMicros = 60'000'000;
   bool warmUp = true;
   int warmUpIterations = 1;

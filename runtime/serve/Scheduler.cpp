@@ -71,6 +71,7 @@ void Scheduler::execute(Work work) {
 
 void Scheduler::submit(Queue &queue, Queue::Pending pending, uint32_t level) {
   std::optional<Work> work;
+  bool waits;
   {
     std::lock_guard lock(mutex);
     if (queue.count >= queue.itsPolicy.maxWaiting)
@@ -81,11 +82,12 @@ void Scheduler::submit(Queue &queue, Queue::Pending pending, uint32_t level) {
     ++queue.count;
     Clock::time_point unused = Clock::time_point::max();
     work = next(unused);
+    waits = queue.count > 0; // also where the turn was another queue's
   }
+  if (waits)
+    wake.notify_one(); // to keep the time of the batch, or of the deadline
   if (work)
     execute(std::move(*work));
-  else
-    wake.notify_one(); // to keep the time of the batch, or of the deadline
 }
 
 void Scheduler::work() {

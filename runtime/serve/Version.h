@@ -40,6 +40,7 @@ public:
   const Signature &signature() const { return library.signature(); }
   /// Names of classes, one a line of labels.txt; empty where there is none.
   const std::vector<std::string> &labels() const { return itsLabels; }
+  /// Of its queue; batching only where the model can be batched.
   const QueuePolicy &policy() const { return queue.policy(); }
   Statistics statistics() const { return queue.statistics(); }
   size_t waiting() const { return queue.waiting(); }

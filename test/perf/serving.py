@@ -126,7 +126,7 @@ def batching(args, folder, models):
     with open(params, "w") as file:
         file.write("max_batch_size { value: 16 } batch_timeout_micros { value: 0 } max_enqueued_batches { value: 100 }\n")
     print("batching: 16 connections, binary, samples/s (server, library alone on batches of 16, ratio)")
-    for model, name, shape in (("resnet50", "input", (1, 3, 224, 224)), ("mnist_cnn_dyn", "image", (1, 1, 28, 28))):
+    for model, shape in (("resnet50", (1, 3, 224, 224)), ("mnist_cnn_dyn", (1, 1, 28, 28))):
         library = next(os.path.join(folder, model, "1", f) for f in os.listdir(os.path.join(folder, model, "1")) if f.endswith(".so"))
         signature = json.loads(subprocess.run([os.path.join(BIN, "mlc-run"), library, "--signature"], check=True, capture_output=True,
                                               text=True).stdout)

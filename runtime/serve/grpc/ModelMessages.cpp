@@ -1,6 +1,7 @@
 //===- ModelMessages.cpp - what the Open Inference Protocol says of models ----------------------------------------===//
 #include "runtime/serve/grpc/ModelMessages.h"
 
+#include "runtime/serve/RepositoryIndex.h"
 #include "runtime/serve/rest/OpenInferencePath.h"
 
 #include <algorithm>
@@ -11,30 +12,6 @@ namespace mlc::serve {
 using namespace inference;
 
 namespace {
-
-/// The versions that were ever aspired; none for a model without.
-std::vector<VersionStatus> statuses(const Registry &registry, const std::string &model) {
-  try {
-    return registry.statuses(model);
-  } catch (const Error &) {
-    return {};
-  }
-}
-
-const char *stateName(State state) {
-  switch (state) {
-  case State::available:
-    return "READY";
-  case State::start:
-  case State::loading:
-    return "LOADING";
-  case State::unloading:
-    return "UNLOADING";
-  case State::end:
-    break;
-  }
-  return "UNAVAILABLE";
-}
 
 DataType toDataType(mlc_dtype dtype) {
   DataType type;
@@ -107,10 +84,8 @@ std::shared_ptr<Version> findModel(const Registry &registry, const std::string &
 
 std::vector<int64_t> availableVersions(const Registry &registry, const std::string &model) {
   std::vector<int64_t> numbers;
-  for (const VersionStatus &status : statuses(registry, model))
-    if (status.state == State::available)
-      numbers.push_back(status.number);
-  std::sort(numbers.begin(), numbers.end());
+  for (const std::shared_ptr<Version> &version : registry.available(model))
+    numbers.push_back(version->number);
   return numbers;
 }
 
@@ -134,7 +109,7 @@ ModelMetadataResponse toModelMetadata(const Version &version, const std::vector<
 
 ModelConfig toModelConfig(const Version &version, const tensorflow::serving::ModelServerConfig &config) {
   const QueuePolicy &policy = version.policy();
-  bool batching = policy.batching && version.signature().batchable();
+  bool batching = policy.batching;
   ModelConfig result;
   result.set_name(version.model);
   result.set_platform("mlc");
@@ -195,19 +170,12 @@ ModelStatistics toModelStatistics(const Version &version) {
 
 RepositoryIndexResponse toRepositoryIndex(const Registry &registry, bool readyOnly) {
   RepositoryIndexResponse response;
-  for (const std::string &model : registry.models()) {
-    std::vector<VersionStatus> versions = statuses(registry, model);
-    if (versions.empty() && !readyOnly)
-      response.add_models()->set_name(model);
-    for (const VersionStatus &version : versions) {
-      if (readyOnly && version.state != State::available)
-        continue;
-      auto *entry = response.add_models();
-      entry->set_name(model);
-      entry->set_version(std::to_string(version.number));
-      entry->set_state(stateName(version.state));
-      entry->set_reason(version.state == State::end && version.status.ok() ? "unloaded" : version.status.message);
-    }
+  for (const IndexEntry &entry : repositoryIndex(registry, readyOnly)) {
+    auto *model = response.add_models();
+    model->set_name(entry.model);
+    model->set_version(entry.version);
+    model->set_state(entry.state);
+    model->set_reason(entry.reason);
   }
   return response;
 }

@@ -2,6 +2,7 @@
 #include "runtime/serve/rest/TritonRest.h"
 
 #include "runtime/serve/AccessLog.h"
+#include "runtime/serve/RepositoryIndex.h"
 
 #include <nlohmann/json.hpp>
 
@@ -38,21 +39,6 @@ http::Response jsonResponse(const json &body) {
   http::Response response;
   response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
   return response;
-}
-
-const char *stateName(State state) {
-  switch (state) {
-  case State::available:
-    return "READY";
-  case State::start:
-  case State::loading:
-    return "LOADING";
-  case State::unloading:
-    return "UNLOADING";
-  case State::end:
-    return "UNAVAILABLE";
-  }
-  return "UNKNOWN";
 }
 
 json sumJson(const Statistics::Sum &sum) { return {{"count", sum.count}, {"ns", sum.time.count()}}; }
@@ -219,23 +205,10 @@ json TritonRest::index(const http::Request &request) {
     readyOnly = body["ready"].get<bool>();
   }
   json models = json::array();
-  for (const std::string &model : services.registry.models()) {
-    std::vector<VersionStatus> statuses;
-    try {
-      statuses = services.registry.statuses(model);
-    } catch (const Error &) { // it has no versions yet
-    }
-    if (statuses.empty() && !readyOnly)
-      models.push_back({{"name", model}});
-    for (const VersionStatus &status : statuses) {
-      if (readyOnly && status.state != State::available)
-        continue;
-      bool unloaded = status.state == State::end && status.status.ok();
-      models.push_back({{"name", model},
-                        {"version", std::to_string(status.number)},
-                        {"state", stateName(status.state)},
-                        {"reason", unloaded ? "unloaded" : status.status.message}});
-    }
+  for (const IndexEntry &entry : repositoryIndex(services.registry, readyOnly)) {
+    models.push_back({{"name", entry.model}});
+    if (!entry.version.empty())
+      models.back().update({{"version", entry.version}, {"state", entry.state}, {"reason", entry.reason}});
   }
   return models;
 }
@@ -262,7 +235,7 @@ json TritonRest::statistics(const OpenInferencePath &path) {
 json TritonRest::configuration(const OpenInferencePath &path) {
   std::shared_ptr<Version> version = findVersion(services.registry, path.model);
   const QueuePolicy &policy = version->policy();
-  bool batching = policy.batching && version->signature().batchable();
+  bool batching = policy.batching;
   json config = {{"name", version->model},
                  {"platform", "mlc"},
                  {"backend", "mlc"},

@@ -483,10 +483,9 @@ template <typename T> std::vector<T> readValues(const std::string &type, const s
                      R"(","data":)" + data + "}]}";
   InferenceRequest request;
   readInferenceRequest(request, text, "", text.size());
-  std::vector<T> values(count);
   EXPECT_EQ(request.inputs[0].bytes, count * sizeof(T));
-  std::memcpy(values.data(), request.inputs[0].data, count * sizeof(T));
-  return values;
+  auto begin = static_cast<const T *>(request.inputs[0].data);
+  return {begin, begin + count};
 }
 
 template <typename T> void expectRange(const std::string &type) {
