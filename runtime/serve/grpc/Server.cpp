@@ -52,24 +52,16 @@ std::shared_ptr<grpc::ServerCredentials> credentials(const std::optional<tensorf
   return grpc::SslServerCredentials(options);
 }
 
-/// What gRPC asks for at the start of the program: it makes the health service and reflection possible, and each server
-/// then says whether it has them.
+/// What gRPC asks for at the start of the program: the health service becomes possible, and each server then says
+/// whether it has it; reflection is part of all servers.
 void prepareLibrary() {
   static const bool prepared = [] {
     grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     return true;
   }();
   (void)prepared;
 }
-
-/// Adds reflection to one server; the library's own way is to all of a program.
-class ReflectionOption final : public grpc::ServerBuilderOption {
-public:
-  void UpdateArguments(grpc::ChannelArguments *) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>> *plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
-  }
-};
 
 } // namespace
 
@@ -99,8 +91,6 @@ GrpcServer::GrpcServer(const Services &services, const GrpcOptions &options)
   addChannelArguments(options.channelArguments, builder);
   if (!options.healthService)
     builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
-  if (options.reflection)
-    builder.SetOption(std::make_unique<ReflectionOption>());
   for (grpc::Service *service : {&prediction.service(), &model.service(), &inference.service()})
     builder.RegisterService(service);
   queue = std::make_unique<RpcQueue>(services, options.admit, builder.AddCompletionQueue());

@@ -24,7 +24,6 @@ struct GrpcOptions final {
   std::optional<tensorflow::serving::SSLConfig> tls;
   Admit admit;                ///< null: everyone may do everything. Those that ask for health and reflection may always
   bool healthService = false; ///< grpc.health.v1.Health
-  bool reflection = true;     ///< so that clients without our .proto files can call
   bool tensorContent = false; ///< whether answers of Predict carry tensor_content rather than lists
 };
 

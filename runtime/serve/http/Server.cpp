@@ -170,6 +170,7 @@ struct Server::Running final {
   Acceptor<Tcp> tcp;
   Acceptor<Local> local;
   Timer sweeper;
+  bool sweeping = true;           // of the sweeper's strand
   std::atomic<int> accepting = 0; // coroutines
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::vector<std::thread> threads;
@@ -203,7 +204,12 @@ Server::Running::~Running() {
   for (const std::shared_ptr<Connection> &connection : core->all())
     connection->close(false);
   wait(std::nullopt);
-  core->io.stop();
+  // What is left runs to its end: a coroutine that was given up in the middle would keep the core, and the core it.
+  asio::post(sweeper.get_executor(), [this] {
+    sweeping = false;
+    sweeper.cancel();
+  });
+  work.reset();
   for (std::thread &thread : threads)
     thread.join();
   if (!core->options.socketPath.empty())
@@ -275,7 +281,7 @@ void Server::Running::stopAccepting() {
 
 /// Ends what has lasted too long.
 Awaitable<void> Server::Running::sweep() {
-  while (true) {
+  while (sweeping) {
     sweeper.expires_after(sweepPeriod(core->options.limits));
     co_await sweeper.async_wait(token);
     Clock::time_point now = Clock::now();

@@ -219,7 +219,6 @@ TEST_F(GrpcServerTest, SaysThatItIsHealthyWhereItIsAskedTo) {
 }
 
 TEST_F(GrpcServerTest, HasNoHealthServiceOtherwise) {
-  options.reflection = false;
   start();
   EXPECT_EQ(health(plain(address()), ""), -grpc::StatusCode::UNIMPLEMENTED);
 }

@@ -421,7 +421,7 @@ TEST_F(GrpcServices, AStreamAnswersInTheOrderOfCompletionAndKeepsIds) {
   }
   EXPECT_TRUE(stream->Finish().ok());
   ASSERT_EQ(order.size(), 3u);
-  EXPECT_EQ(order[0], "bad"); // it was not run, so it did not wait for the slow one
+  EXPECT_NE(order[0], "slow"); // the others did not wait for it
   EXPECT_EQ(answers["bad"].error_message(), "Request for unknown model: 'no' is not found");
   EXPECT_EQ(answers["good"].error_message(), "");
   EXPECT_EQ(answers["good"].infer_response().raw_output_contents_size(), 1);
