@@ -1,5 +1,7 @@
 /* Weights: inside the library, or in a file beside it that is mapped read-only. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "runtime/core/context.h"
 
 #include <dlfcn.h>

@@ -6,7 +6,9 @@
 //   infer        Open Inference Protocol by gRPC (raw)          rest-infer    the same by JSON over HTTP
 //                                                               rest-binary   the same by its binary extension
 // HTTP is 1.1 and keeps its connections. Latencies are those of the client: with everything on one machine they have
-// the client's own work in them.
+// the client's own work in them. With --rate, requests leave at fixed times whether or not the server keeps up, and a
+// latency counts from the time its request was due: a stall delays all of those behind it, as it would for real
+// callers.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "inference.grpc.pb.h"
@@ -38,7 +40,7 @@ using Clock = std::chrono::steady_clock;
 struct Options final {
   std::string mode = "infer", host = "127.0.0.1", model, input = "x", token;
   int port = 8500, connections = 1;
-  double seconds = 5, warmUp = 0.5;
+  double seconds = 5, warmUp = 0.5, rate = 0;
   std::vector<int64_t> shape = {1, 1};
 };
 
@@ -176,18 +178,22 @@ struct Result final {
   std::string error;
 };
 
-void drive(const Options &options, Clock::time_point begin, Clock::time_point end, Result &result) {
+/// Sends requests from `start` to `end`, and keeps the latencies of those from `begin` on. `interval` is the time from
+/// one to the next; 0: each when the one before has been answered.
+void drive(const Options &options, Clock::time_point start, Clock::duration interval, Clock::time_point begin,
+           Clock::time_point end, Result &result) {
   try {
     Connection connection = options.mode == "predict" ? predict(options)
                             : options.mode == "infer" ? infer(options)
                                                       : rest(options);
     result.microseconds.reserve(1 << 20);
-    for (Clock::time_point start = Clock::now(); start < end;) {
+    while (start < end) {
+      std::this_thread::sleep_until(start);
       connection();
       Clock::time_point now = Clock::now();
       if (start >= begin)
         result.microseconds.push_back(std::chrono::duration<double, std::micro>(now - start).count());
-      start = now;
+      start = interval.count() ? start + interval : now;
     }
   } catch (const std::exception &error) {
     result.error = error.what();
@@ -212,17 +218,24 @@ int main(int argc, char **argv) {
   app.add_option("--connections", options.connections, "requests in flight")->capture_default_str();
   app.add_option("--seconds", options.seconds, "time that is measured")->capture_default_str();
   app.add_option("--warm-up", options.warmUp, "seconds before it")->capture_default_str();
+  app.add_option("--rate", options.rate, "requests a second of all connections; 0: each follows an answer")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--token", options.token, "bearer token");
   CLI11_PARSE(app, argc, argv);
 
   auto seconds = [](double value) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
   };
-  Clock::time_point begin = Clock::now() + seconds(options.warmUp), end = begin + seconds(options.seconds);
   std::vector<Result> results(static_cast<size_t>(std::max(options.connections, 1)));
+  double apart = options.rate > 0 ? 1 / options.rate : 0; // from one connection's request to the next one's
+  Clock::duration interval = seconds(apart * static_cast<double>(results.size()));
+  Clock::time_point now = Clock::now(), begin = now + seconds(options.warmUp), end = begin + seconds(options.seconds);
   std::vector<std::thread> threads;
-  for (Result &result : results)
-    threads.emplace_back([&] { drive(options, begin, end, result); });
+  for (size_t i = 0; i < results.size(); ++i)
+    threads.emplace_back([&, first = now + seconds(apart * static_cast<double>(i)), i] {
+      drive(options, first, interval, begin, end, results[i]);
+    });
   for (std::thread &thread : threads)
     thread.join();
 
