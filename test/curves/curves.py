@@ -136,7 +136,7 @@ def lstm_classifier(w, tokens):
         outputs = []
         for step in (x @ w[name + ".kernel"] + w[name + ".bias"]).unbind(1):
             i, f, g, o = (step + h @ w[name + ".recurrent_kernel"]).chunk(4, 1)
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            c = (f + 1).sigmoid() * c + i.sigmoid() * g.tanh()  # forget_bias
             h = o.sigmoid() * c.tanh()
             outputs.append(h)
         return torch.stack(outputs, 1)
@@ -208,7 +208,10 @@ def compare(model, folder, python):
         file.write(source)
 
     def call(*command):
-        return subprocess.run(command, check=True, cwd=folder, capture_output=True, text=True).stdout
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
+        return done.stdout
 
     call(OPT, model + ".mlc", "--emit=exe", "--shuffle=false", "-o", "net")
     common = ["./net", "--data", "data.npz", "--batch", str(batch), "--threads", "1", "--verbose", "0"]

@@ -230,8 +230,8 @@ train m {
 
     def test_data_is_preprocessed(self):
         source = """
-model m(x: f32[N, 4]) -> y: f32[N, 2] {
-  return dense(x, units=2)
+model m(features: f32[N, 4]) -> y: f32[N, 2] {
+  return dense(features, units=2)
 }
 train m {
   loss = mse
@@ -245,7 +245,7 @@ train m {
         for text, data in ((source, x), (re.sub(r"  preprocess.*\n", "", source), ((x * 0.5 + 1) - [1, 2, 3, 4]) / 2)):
             with open(self.path("m.mlc"), "w") as file:
                 file.write(text)
-            np.savez(self.path("data.npz"), x=data.astype(np.float32), y=y)
+            np.savez(self.path("data.npz"), features=data.astype(np.float32), y=y)
             program = self.build(self.path("m.mlc"))
             self.call(program, "--data", "data.npz", "--export", "w.safetensors", "--epochs", "3")
             self.call(program, "predict", "--data", "data.npz", "--weights", "w.safetensors", "--output", "p.npy")

@@ -128,6 +128,14 @@ FlatSymbolRefAttr makePreprocess(const List &steps, const Expr &expr, const Mode
   auto function = func::FuncOp::create(b, entry.getLoc(), entry.getName().str() + ".preprocess",
                                        b.getFunctionType(rawTypes, types));
   function.setPrivate();
+  // The data's arrays have the names and sizes of the model's inputs.
+  for (auto [index, type] : llvm::enumerate(rawTypes)) {
+    NamedAttrList attributes(entry.getArgAttrDict(index));
+    if (auto symbols = attributes.get("mlc.symbols"))
+      attributes.set("mlc.symbols", b.getArrayAttr(cast<ArrayAttr>(symbols).getValue().take_front(
+                                        cast<RankedTensorType>(type).getRank())));
+    function.setArgAttrs(index, attributes);
+  }
   mlir::Block *body = function.addEntryBlock();
   b.setInsertionPointToEnd(body);
   SmallVector<mlir::Value> results;
