@@ -151,6 +151,7 @@ void buildBufferPipeline(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(createBufferOutlineKernelsPass());     // one function a kernel, equal ones once
     pm.addPass(createBufferParallelizeKernelsPass()); // large ones on the threads of the run
     pm.addPass(createBufferMarkNodesPass());          // so that runs can be profiled
+    pm.addPass(createBufferAnnounceGradientsPass());  // so that processes exchange them while others are computed
   }
 }
 

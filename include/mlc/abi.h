@@ -14,7 +14,15 @@ extern "C" {
 #endif
 
 /** Changes whenever a struct or a function below changes its meaning. */
-#define MLC_ABI_VERSION 4
+#define MLC_ABI_VERSION 5
+
+/** Who wants to know when a run is done with a state of a training program. */
+typedef struct mlc_listener {
+  /** Called on the thread that runs, in the same order in every run. Must not throw, nor run the program. `offset` is
+   *  that of the state. */
+  void (*ready)(void *user, uint64_t offset);
+  void *user;
+} mlc_listener;
 
 /** What one run hands to generated code. `context` belongs to the runtime. */
 typedef struct mlc_frame {
@@ -23,7 +31,8 @@ typedef struct mlc_frame {
   const void *weights;               /**< aligned to 64 bytes; of a training program its state, which entries write */
   uint8_t *arena;                    /**< mlc_model_info.arena_bytes, aligned to 64 bytes */
   mlc_model *context;
-  mlc_node_time *profile; /**< one entry a node, for mlc_rt_mark; NULL unless the run is profiled */
+  mlc_node_time *profile;       /**< one entry a node, for mlc_rt_mark; NULL unless the run is profiled */
+  const mlc_listener *listener; /**< for mlc_rt_ready; NULL where nobody listens */
 } mlc_frame;
 
 /** All that is known of a compiled model before it runs. Constant data of the library; never freed. */
@@ -112,7 +121,7 @@ MLC_STATIC_ASSERT(sizeof(mlc_node_time) == 16, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_profile) == 40, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_api) == 112, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_model_info) == 72, "ABI");
-MLC_STATIC_ASSERT(sizeof(mlc_frame) == 48, "ABI");
+MLC_STATIC_ASSERT(sizeof(mlc_frame) == 56, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_state_info) == 56, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_train_info) == 112, "ABI");
 MLC_STATIC_ASSERT(sizeof(mlc_step) == 48, "ABI");
@@ -132,6 +141,10 @@ mlc_status mlc_rt_create_multi(const mlc_model_info *const *levels, const mlc_op
  * run one at a time; with `sibling` they share its threads, and it is destroyed last. */
 mlc_status mlc_rt_create_stateful(const mlc_model_info *info, const mlc_options *options, void *state,
                                   mlc_model *sibling, mlc_model **model);
+
+/** The runs of a stateful context that follow tell `listener`, the caller's, when they are done with a state. Only
+ * @gradients says so, and only of gradients; NULL ends it. */
+void mlc_rt_listen(mlc_model *model, const mlc_listener *listener);
 
 /** The main function of a training executable; the exit code is 0 when done, 1 where the input is at fault, 2 for
  * usage, 70 for a bug. */
@@ -177,6 +190,10 @@ void mlc_rt_parallel(mlc_frame *frame, mlc_step *steps, int64_t count);
 /** Adds the time since the last mark, or since the start of the run, to node `node`. Only from the thread that called
  *  the entry, and only where frame->profile is not NULL. */
 void mlc_rt_mark(mlc_frame *frame, uint32_t node);
+
+/** Tells the listener that the rest of the run does not touch the state at `offset`. Only from the thread that called
+ * the entry, and only where frame->listener is not NULL. */
+void mlc_rt_ready(mlc_frame *frame, uint64_t offset);
 
 #ifdef __cplusplus
 }

@@ -117,9 +117,9 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
     entry.setAllResultAttrs(ArrayRef<Attribute>{});
   }
 
-  /// States are read where they are. What is written goes there when everything else is done, unless the op that
-  /// computes it can do so in place: it is offered the state as its destination, and bufferization decides by who reads
-  /// the state after it.
+  /// States are read where they are. What is written goes there when everything else is done, or where it is computed
+  /// if nothing else reads the state, unless the op that computes it can do so in place: it is offered the state as its
+  /// destination, and bufferization decides by who reads the state after it.
   void bindStates(func::FuncOp entry, Value frame) {
     llvm::StringMap<int64_t> offsets;
     for (mlc::train::PlacedState placed : mlc::train::placeStates(getOperation()))
@@ -143,10 +143,16 @@ struct BindEntry final : mlc::impl::BufferBindEntryPassBase<BindEntry> {
       auto type = cast<RankedTensorType>(op.getValue().getType());
       Value value = op.getValue();
       Value state = stateOf(op.getStateAttr(), type);
+      last.setInsertionPoint(terminator);
       if (offerDestination(value, state))
         cast<mlc::rt::StateOp>(state.getDefiningOp()).setWritable(true);
-      else if (!isa_and_present<DestinationStyleOpInterface>(value.getDefiningOp()))
+      if (Operation *definition = value.getDefiningOp<DestinationStyleOpInterface>()) {
+        if (definition->getBlock() == op->getBlock() &&
+            llvm::all_of(state.getUsers(), [&](Operation *user) { return user == definition; }))
+          last.setInsertionPoint(op);
+      } else {
         value = copied(last, op.getLoc(), value); // a state or an input as it is, which another write may change first
+      }
       auto buffer =
           mlc::rt::StateOp::create(last, op.getLoc(), MemRefType::get(type.getShape(), type.getElementType()), frame,
                                    op.getStateAttr(), last.getI64IntegerAttr(offsets.lookup(op.getState())),

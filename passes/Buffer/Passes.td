@@ -196,6 +196,21 @@ def BufferMarkNodesPass : Pass<"buffer-mark-nodes", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numNodes", "nodes", "nodes marked">];
 }
 
+def BufferAnnounceGradientsPass : Pass<"buffer-announce-gradients", "::mlir::ModuleOp"> {
+  let summary = "Says where each gradient of a training program is complete";
+  let description = [{
+    In the entry `gradients`, `rt.ready` follows the last op that uses a state whose role is `gradient`, so that processes exchange
+    it while the others are computed.
+
+    ```
+    func.call @kernel_7(%x, %dy, %dw) : … // the last use of %dw = rt.state %frame @"gradient/w" at 4096
+    ```
+    is followed by `rt.ready %frame at 4096`.
+  }];
+  let dependentDialects = ["::mlc::rt::RtDialect"];
+  let statistics = [Statistic<"numAnnounced", "announced-gradients", "gradients that are announced">];
+}
+
 def BufferMergeParallelLoopsPass : Pass<"buffer-merge-parallel-loops", "::mlir::ModuleOp"> {
   let summary = "Runs consecutive parallel loops of an entry function in one region";
   let description = [{

@@ -339,30 +339,51 @@ struct LowerParallel final : StepsPattern<mlc::rt::ParallelOp> {
   }
 };
 
-/// Calls the runtime where the run is profiled.
-struct LowerMark final : RtPattern<mlc::rt::MarkOp> {
-  using RtPattern::RtPattern;
-  LogicalResult matchAndRewrite(mlc::rt::MarkOp op, OpAdaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
+/// Calls a function of the runtime with the frame and a number, where a pointer of the frame is not null.
+template <typename Op> struct NotifyPattern : RtPattern<Op> {
+  using RtPattern<Op>::RtPattern;
+
+protected:
+  void notify(Op op, Value frame, size_t pointerOffset, StringRef callee, IntegerAttr number,
+              ConversionPatternRewriter &rewriter) const {
     Location loc = op.getLoc();
-    Value frame = adaptor.getFrame();
     Block *before = rewriter.getInsertionBlock();
     Region *function = before->getParent();
     Block *after = rewriter.splitBlock(before, op->getIterator());
-    Block *marking = rewriter.createBlock(function, function->end());
-    Value node = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(op.getNode()));
-    call(op, "mlc_rt_mark", {getPtrType(), rewriter.getI32Type()}, LLVM::LLVMVoidType::get(getContext()), {frame, node},
-         rewriter);
+    Block *calling = rewriter.createBlock(function, function->end());
+    Value argument = LLVM::ConstantOp::create(rewriter, loc, number);
+    this->call(op, callee, {this->getPtrType(), number.getType()}, LLVM::LLVMVoidType::get(this->getContext()),
+               {frame, argument}, rewriter);
     LLVM::BrOp::create(rewriter, loc, ValueRange{}, after);
     rewriter.setInsertionPointToEnd(before);
-    // Not an invariant load: LLVM would make a second copy of the whole function, for runs that are profiled.
-    Value profile =
-        LLVM::LoadOp::create(rewriter, loc, getPtrType(), offsetBy(rewriter, loc, frame, offsetof(mlc_frame, profile)));
-    Value none = LLVM::ZeroOp::create(rewriter, loc, getPtrType());
-    Value isProfiled = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ne, profile, none);
-    LLVM::CondBrOp::create(rewriter, loc, isProfiled, marking, ValueRange{}, after, ValueRange{},
+    // Not an invariant load: LLVM would make a second copy of the whole function, for runs of the other kind.
+    Value pointer =
+        LLVM::LoadOp::create(rewriter, loc, this->getPtrType(), offsetBy(rewriter, loc, frame, pointerOffset));
+    Value none = LLVM::ZeroOp::create(rewriter, loc, this->getPtrType());
+    Value isWanted = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ne, pointer, none);
+    LLVM::CondBrOp::create(rewriter, loc, isWanted, calling, ValueRange{}, after, ValueRange{},
                            std::pair<uint32_t, uint32_t>(1, 1000));
     rewriter.eraseOp(op);
+  }
+};
+
+/// Calls the runtime where the run is profiled.
+struct LowerMark final : NotifyPattern<mlc::rt::MarkOp> {
+  using NotifyPattern::NotifyPattern;
+  LogicalResult matchAndRewrite(mlc::rt::MarkOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    notify(op, adaptor.getFrame(), offsetof(mlc_frame, profile), "mlc_rt_mark",
+           rewriter.getI32IntegerAttr(static_cast<int32_t>(op.getNode())), rewriter);
+    return success();
+  }
+};
+
+/// Calls the runtime where somebody listens.
+struct LowerReady final : NotifyPattern<mlc::rt::ReadyOp> {
+  using NotifyPattern::NotifyPattern;
+  LogicalResult matchAndRewrite(mlc::rt::ReadyOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    notify(op, adaptor.getFrame(), offsetof(mlc_frame, listener), "mlc_rt_ready", op.getOffsetAttr(), rewriter);
     return success();
   }
 };
@@ -422,9 +443,9 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     LLVMTypeConverter converter(context, options);
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
-    patterns.add<LowerInputSize, LowerInput, LowerWeight<mlc::rt::WeightOp>, LowerWeight<mlc::rt::StateOp>,
-                 LowerWorkspace, LowerOutput, LowerAlloc, LowerFree, LowerParallel, LowerParallelFor, LowerMark>(
-        converter);
+    patterns
+        .add<LowerInputSize, LowerInput, LowerWeight<mlc::rt::WeightOp>, LowerWeight<mlc::rt::StateOp>, LowerWorkspace,
+             LowerOutput, LowerAlloc, LowerFree, LowerParallel, LowerParallelFor, LowerMark, LowerReady>(converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
     patterns.add<EraseDeclaration<mlc::graph::ParameterOp>, EraseDeclaration<mlc::train::StateOp>>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);

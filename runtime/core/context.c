@@ -140,7 +140,8 @@ static mlc_status execute(mlc_model *model) {
                      model->weights,
                      model->arena,
                      model,
-                     model->profiling ? model->times : NULL};
+                     model->profiling ? model->times : NULL,
+                     model->listener};
   model->status = mlc_status_ok();
   model->started = model->marked = model->profiling ? mlc_now() : 0;
   if (setjmp(model->escape) == 0)
@@ -152,6 +153,10 @@ static mlc_status execute(mlc_model *model) {
   mlc_pool_give_all(&model->pool);
   return model->status;
 }
+
+void mlc_rt_listen(mlc_model *model, const mlc_listener *listener) { model->listener = listener; }
+
+void mlc_rt_ready(mlc_frame *frame, uint64_t offset) { frame->listener->ready(frame->listener->user, offset); }
 
 /* `data`, but NULL for a buffer that an earlier run gave out: that one is ours to replace. */
 static void *callers_buffer(const mlc_output *output, void *data) {

@@ -53,11 +53,12 @@ struct mlc_model {
   const int64_t **input_sizes;
   int64_t *typed_sizes; /* sizes of all inputs, one after the other, for the typed run */
   int64_t *symbols;
-  mlc_profile profile;      /* of the runs since profiling started */
-  mlc_node_time *times;     /* its entries; NULL before the first start */
-  int32_t profiling;        /* whether runs are measured */
-  uint64_t started, marked; /* when the run began and when its last mark was, in nanoseconds */
-  mlc_status status;        /* of the run that goes on */
+  mlc_profile profile;          /* of the runs since profiling started */
+  mlc_node_time *times;         /* its entries; NULL before the first start */
+  int32_t profiling;            /* whether runs are measured */
+  uint64_t started, marked;     /* when the run began and when its last mark was, in nanoseconds */
+  const mlc_listener *listener; /* of the runs; NULL where nobody listens */
+  mlc_status status;            /* of the run that goes on */
   jmp_buf escape;
 };
 

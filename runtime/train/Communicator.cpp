@@ -1,18 +1,20 @@
 //===- Communicator.cpp - the processes of a data-parallel run ---------------------------------------------------===//
 //
 // Open MPI (4.x and 5.x: libmpi.so.40) is loaded when mpirun started the process, so an executable does not depend on
-// it. Of its ABI this needs five functions and the addresses of two objects, MPI_COMM_WORLD and MPI_BYTE.
+// it. Of its ABI this needs these functions and the addresses of two objects, MPI_COMM_WORLD and MPI_BYTE.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "runtime/train/Communicator.h"
 #include "runtime/train/InputError.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <numeric>
 #include <stdexcept>
+#include <thread>
 
 namespace mlc::train {
 
@@ -47,11 +49,16 @@ Communicator::Communicator() {
   auto sizeOf = symbol<int (*)(void *, int *)>(library, "MPI_Comm_size");
   allgather = symbol<decltype(allgather)>(library, "MPI_Allgather");
   allgatherv = symbol<decltype(allgatherv)>(library, "MPI_Allgatherv");
+  iallgather = symbol<Begin>(library, "MPI_Iallgather");
+  ialltoall = symbol<Begin>(library, "MPI_Ialltoall");
+  test = symbol<decltype(test)>(library, "MPI_Test");
   abortAll = symbol<decltype(abortAll)>(library, "MPI_Abort");
   world = symbol<void *>(library, "ompi_mpi_comm_world");
   byte = symbol<void *>(library, "ompi_mpi_byte");
   int provided = 0;
-  check(init(nullptr, nullptr, /*MPI_THREAD_FUNNELED=*/1, &provided), "MPI_Init_thread");
+  constexpr int kSerialized = 2; // MPI_THREAD_SERIALIZED
+  check(init(nullptr, nullptr, kSerialized, &provided), "MPI_Init_thread");
+  isThreaded = provided >= kSerialized;
   finalize = symbol<decltype(finalize)>(library, "MPI_Finalize");
   check(rankOf(world, &number), "MPI_Comm_rank");
   check(sizeOf(world, &count), "MPI_Comm_size");
@@ -67,12 +74,38 @@ void Communicator::check(int code, const char *what) {
     throw InputError(std::string(what) + " failed with code " + std::to_string(code));
 }
 
-void Communicator::gather(const float *from, int64_t elements, float *to) {
+void Communicator::wait(void *request, const std::atomic<bool> &ends) {
+  for (int isDone = 0; !isDone;) {
+    check(test(&request, &isDone, /*MPI_STATUS_IGNORE=*/nullptr), "MPI_Test");
+    if (isDone)
+      return;
+    if (ends)
+      throw InputError("the exchange with other processes was given up");
+    // What waits here shares its processor with what computes.
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+}
+
+void Communicator::gather(const float *from, int64_t elements, float *to, const std::atomic<bool> &ends) {
   int bytes = static_cast<int>(elements * static_cast<int64_t>(sizeof(float)));
-  if (!finalize)
+  if (!finalize) {
     std::memcpy(to, from, static_cast<size_t>(bytes));
-  else
-    check(allgather(from, bytes, byte, to, bytes, byte, world), "MPI_Allgather");
+    return;
+  }
+  void *request = nullptr;
+  check(iallgather(from, bytes, byte, to, bytes, byte, world, &request), "MPI_Iallgather");
+  wait(request, ends);
+}
+
+void Communicator::exchange(const float *from, int64_t elements, float *to, const std::atomic<bool> &ends) {
+  int bytes = static_cast<int>(elements * static_cast<int64_t>(sizeof(float)));
+  if (!finalize) {
+    std::memcpy(to, from, static_cast<size_t>(bytes));
+    return;
+  }
+  void *request = nullptr;
+  check(ialltoall(from, bytes, byte, to, bytes, byte, world, &request), "MPI_Ialltoall");
+  wait(request, ends);
 }
 
 std::vector<std::string> Communicator::gather(const std::string &text) {

@@ -102,7 +102,9 @@ Result Program::step(const Batch &batch, float learningRate, int64_t iteration, 
              {scalar(learningRate, MLC_F32), scalar(iteration, MLC_I64), scalar(seed, MLC_I64)}, true);
 }
 
-Result Program::gradients(const Batch &batch, float weight, int64_t iteration, int64_t seed) {
+Result Program::gradients(const Batch &batch, float weight, int64_t iteration, int64_t seed,
+                          const mlc_listener *listener) {
+  mlc_rt_listen(contexts[1], listener);
   return run(info.gradients, contexts[1], &batch, true,
              {scalar(weight, MLC_F32), scalar(iteration, MLC_I64), scalar(seed, MLC_I64)}, true);
 }

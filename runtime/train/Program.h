@@ -30,7 +30,9 @@ public:
   int64_t fixedSamples() const;
 
   Result step(const Batch &batch, float learningRate, int64_t iteration, int64_t seed);
-  Result gradients(const Batch &batch, float weight, int64_t iteration, int64_t seed);
+  /// `listener`, where there is one, is told of each gradient that is complete while others are computed.
+  Result gradients(const Batch &batch, float weight, int64_t iteration, int64_t seed,
+                   const mlc_listener *listener = nullptr);
   void apply(float learningRate, int64_t iteration);
   Result evaluate(const Batch &batch);
   Result predict(const Batch &batch);

@@ -6,52 +6,19 @@
 // the rest of it: the same bits for any number of processes. Running statistics (batch normalization) begin anew for
 // each slice, and the weighted mean of what the slices make of them is what the step leaves.
 //
-// Memory: log2(slices) sums of gradients, and one bucket a process while sums are exchanged.
+// The gradients of a process are complete one after the other while its last piece is computed, and are exchanged as
+// they come. Memory: log2(slices) sums of gradients.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "runtime/train/Slices.h"
 #include "runtime/train/InputError.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace mlc::train {
 
 namespace {
-
-void addTo(std::vector<float> &sum, const std::vector<float> &other) {
-  for (size_t i = 0; i < sum.size(); ++i)
-    sum[i] += other[i];
-}
-
-/// Adds vectors pairwise as they come: a binary counter, whose digits are sums of 1, 2, 4 … vectors.
-class PairwiseSum final {
-public:
-  void add(std::vector<float> vector) {
-    uint64_t height = 1;
-    while (!sums.empty() && sums.back().first == height) {
-      addTo(sums.back().second, vector);
-      vector = std::move(sums.back().second);
-      sums.pop_back();
-      height *= 2;
-    }
-    sums.emplace_back(height, std::move(vector));
-  }
-  std::vector<float> take() {
-    while (sums.size() > 1) {
-      addTo(sums[sums.size() - 2].second, sums.back().second);
-      sums.pop_back();
-    }
-    std::vector<float> result = std::move(sums.back().second);
-    sums.clear();
-    return result;
-  }
-
-private:
-  std::vector<std::pair<uint64_t, std::vector<float>>> sums;
-};
-
-/// Floats that processes exchange at a time.
-constexpr size_t kBucket = size_t(1) << 20;
 
 template <typename T> void append(std::string &text, const T &value) {
   text.append(reinterpret_cast<const char *>(&value), sizeof value);
@@ -86,15 +53,19 @@ Array readArray(const char *&at) {
 } // namespace
 
 Slices::Slices(Program &program, State &state, Communicator &communicator, int64_t shards, int64_t pieces)
-    : program(program), communicator(communicator), shards(shards), pieces(pieces) {
+    : program(program), communicator(communicator), memory(static_cast<char *>(state.memory())), shards(shards),
+      pieces(pieces) {
   int64_t processes = communicator.size(), each = shards / processes;
   if (shards % processes != 0 || (processes > 1 && (each & (each - 1)) != 0))
     throw UsageError("--shards: expected " + std::to_string(processes) +
                      " (the number of processes) times a power of two, but got " + std::to_string(shards));
   firstShard = each * communicator.rank();
   endShard = firstShard + each;
-  gradients = state.floats(MLC_STATE_GRADIENT);
-  statistics = state.floats(MLC_STATE_STATISTIC);
+  tensors = state.floats(MLC_STATE_GRADIENT);
+  numGradients = tensors.size();
+  std::vector<std::pair<float *, uint64_t>> statistics = state.floats(MLC_STATE_STATISTIC);
+  tensors.insert(tensors.end(), statistics.begin(), statistics.end());
+  sums.resize(tensors.size());
 }
 
 std::pair<int64_t, int64_t> Slices::own(int64_t samples) const {
@@ -127,20 +98,23 @@ double Slices::addRecords(const std::string &records, int64_t samples, Metrics &
   return loss;
 }
 
-void Slices::addAcross(std::vector<float> &partial) {
-  if (communicator.size() == 1)
-    return;
-  auto processes = static_cast<size_t>(communicator.size());
-  std::vector<float> all(processes * kBucket);
-  for (size_t begin = 0; begin < partial.size(); begin += kBucket) {
-    size_t count = std::min(kBucket, partial.size() - begin);
-    communicator.gather(&partial[begin], static_cast<int64_t>(count), all.data());
-    PairwiseSum sum;
-    for (size_t i = 0; i < processes; ++i)
-      sum.add({all.begin() + static_cast<ptrdiff_t>(i * count), all.begin() + static_cast<ptrdiff_t>((i + 1) * count)});
-    std::vector<float> total = sum.take();
-    std::copy(total.begin(), total.end(), partial.begin() + static_cast<ptrdiff_t>(begin));
+void Slices::complete(size_t i) {
+  isComplete[i] = true;
+  auto [data, count] = tensors[i];
+  if (!sums[i].empty()) {
+    sums[i].add({data, data + count});
+    std::vector<float> sum = sums[i].take();
+    std::copy(sum.begin(), sum.end(), data);
   }
+  if (exchange)
+    exchange->give(i);
+}
+
+void Slices::completeAt(uint64_t offset) {
+  auto *data = reinterpret_cast<float *>(memory + offset);
+  for (size_t i = 0; i < numGradients; ++i)
+    if (tensors[i].first == data)
+      return complete(i);
 }
 
 double Slices::step(const Batch &batch, int64_t samples, float learningRate, int64_t iteration, int64_t seed,
@@ -150,18 +124,17 @@ double Slices::step(const Batch &batch, int64_t samples, float learningRate, int
     metrics.add(result.loss, samples, result.outputs.at(0), batch.label);
     return result.loss;
   }
+  if (communicator.size() > 1 && !exchange)
+    exchange.emplace(communicator, tensors);
   int64_t offset = own(samples).first, all = shards * pieces;
-  size_t payload = 0;
-  for (const auto &[data, count] : gradients)
-    payload += count;
-  for (const auto &[data, count] : statistics)
-    payload += count;
-  std::vector<float> before;
-  for (const auto &[data, count] : statistics)
-    before.insert(before.end(), data, data + count);
+  std::vector<float> before; // the running statistics
+  for (size_t i = numGradients; i < tensors.size(); ++i)
+    before.insert(before.end(), tensors[i].first, tensors[i].first + tensors[i].second);
+  isComplete.assign(tensors.size(), false);
+  mlc_listener listener = {
+      [](void *user, uint64_t stateOffset) noexcept { static_cast<Slices *>(user)->completeAt(stateOffset); }, this};
 
   std::string records;
-  PairwiseSum sum;
   for (int64_t shard = firstShard; shard < endShard; ++shard) {
     for (int64_t piece = shard * pieces; piece < (shard + 1) * pieces; ++piece) {
       int64_t begin = beginOf(samples, piece, all) - offset, end = beginOf(samples, piece + 1, all) - offset;
@@ -169,42 +142,40 @@ double Slices::step(const Batch &batch, int64_t samples, float learningRate, int
         continue;
       Batch part = sliceOf(batch, begin, end);
       auto weight = static_cast<float>(static_cast<double>(end - begin) / static_cast<double>(samples));
+      bool isLast = piece + 1 == endShard * pieces;
       // Each piece draws its own dropout masks.
       Result result = program.gradients(
           part, weight, iteration,
-          static_cast<int64_t>(static_cast<uint64_t>(seed) + static_cast<uint64_t>(piece) * 0x9E3779B97F4A7C15u));
+          static_cast<int64_t>(static_cast<uint64_t>(seed) + static_cast<uint64_t>(piece) * 0x9E3779B97F4A7C15u),
+          isLast && exchange ? &listener : nullptr);
       appendRecord(records, result, part);
     }
     if (shards == 1)
-      break; // the gradients are where @apply reads them
+      break; // all is where @apply reads it
     auto weight =
         static_cast<float>(static_cast<double>(beginOf(samples, shard + 1, shards) - beginOf(samples, shard, shards)) /
                            static_cast<double>(samples));
-    std::vector<float> slice;
-    slice.reserve(payload);
-    for (const auto &[data, count] : gradients) {
-      slice.insert(slice.end(), data, data + count);
-      std::memset(data, 0, count * sizeof(float));
-    }
     const float *old = before.data();
-    for (const auto &[data, count] : statistics) {
-      for (uint64_t i = 0; i < count; ++i)
-        slice.push_back(weight * data[i]);
-      std::memcpy(data, old, count * sizeof(float));
-      old += count;
-    }
-    sum.add(std::move(slice));
-  }
-  if (shards > 1) {
-    std::vector<float> total = sum.take();
-    addAcross(total);
-    const float *at = total.data();
-    for (const auto *tensors : {&gradients, &statistics})
-      for (const auto &[data, count] : *tensors) {
-        std::memcpy(data, at, count * sizeof(float));
-        at += count;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      auto [data, count] = tensors[i];
+      if (i >= numGradients)
+        std::for_each(data, data + count, [&](float &value) { value = weight * value; });
+      if (shard + 1 == endShard) {
+        if (!isComplete[i])
+          complete(i);
+        continue;
       }
+      sums[i].add({data, data + count});
+      if (i < numGradients) {
+        std::memset(data, 0, count * sizeof(float));
+      } else {
+        std::copy_n(old, count, data);
+        old += count;
+      }
+    }
   }
+  if (exchange)
+    exchange->finish();
   double loss = addRecords(records, samples, metrics, stop);
   program.apply(learningRate, iteration);
   return loss;

@@ -3,8 +3,12 @@
 #define MLC_RUNTIME_TRAIN_SLICES_H
 
 #include "runtime/train/Communicator.h"
+#include "runtime/train/Exchange.h"
 #include "runtime/train/Metrics.h"
+#include "runtime/train/PairwiseSum.h"
 #include "runtime/train/Program.h"
+
+#include <optional>
 
 namespace mlc::train {
 
@@ -30,12 +34,20 @@ private:
   static int64_t beginOf(int64_t samples, int64_t piece, int64_t all) { return samples * piece / all; }
   void appendRecord(std::string &records, const Result &result, const Batch &piece) const;
   double addRecords(const std::string &records, int64_t samples, Metrics &metrics, bool &stop);
-  void addAcross(std::vector<float> &partial);
+  /// Tensor `i` has what the last of the own slices adds: makes it the sum of all own slices, and gives it away.
+  void complete(size_t i);
+  /// The same of the gradient at `offset` of the state.
+  void completeAt(uint64_t offset);
 
   Program &program;
   Communicator &communicator;
+  char *memory; ///< of the state
   int64_t shards, pieces, firstShard, endShard;
-  std::vector<std::pair<float *, uint64_t>> gradients, statistics;
+  std::vector<std::pair<float *, uint64_t>> tensors; ///< that slices add to: gradients, then running statistics
+  size_t numGradients = 0;
+  std::vector<PairwiseSum<std::vector<float>>> sums; ///< of the own slices but the last, by tensor
+  std::vector<bool> isComplete;                      ///< by tensor, in a step
+  std::optional<Exchange> exchange;                  ///< from the first step on, where there are processes
 };
 
 } // namespace mlc::train

@@ -57,6 +57,14 @@ func.func @parallel_for_c2_arguments(%frame: !rt.frame, %n: index, %x: memref<4x
 
 // -----
 
+func.func @ready_negative(%frame: !rt.frame) {
+  // expected-error @+1 {{attribute 'offset' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
+  rt.ready %frame at -64
+  return
+}
+
+// -----
+
 func.func @mark_negative(%frame: !rt.frame) {
   // expected-error @+1 {{attribute 'node' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
   rt.mark %frame, -1

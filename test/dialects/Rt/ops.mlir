@@ -22,6 +22,8 @@ func.func @frame(%frame: !rt.frame) {
   rt.parallel_for %frame, @kernel(%3) count %n grain 8 : memref<4xf32>
   // CHECK: rt.mark %arg0, 3
   rt.mark %frame, 3
+  // CHECK: rt.ready %arg0 at 4096
+  rt.ready %frame at 4096
   // CHECK: rt.parallel %arg0 {
   // CHECK-NEXT: rt.parallel_for
   // CHECK-NEXT: rt.mark %arg0, 4

@@ -49,6 +49,17 @@ func.func @mark(%frame: !rt.frame) {
   rt.mark %frame, 3
   return
 }
+
+// CHECK-LABEL: llvm.func @ready
+// CHECK-SAME: (%[[FRAME:.*]]: !llvm.ptr)
+func.func @ready(%frame: !rt.frame) {
+  // CHECK: llvm.getelementptr %[[FRAME]][48]
+  // CHECK: llvm.cond_br
+  // CHECK: %[[OFFSET:.*]] = llvm.mlir.constant(4096 : i64) : i64
+  // CHECK: llvm.call @mlc_rt_ready(%[[FRAME]], %[[OFFSET]]) : (!llvm.ptr, i64) -> ()
+  rt.ready %frame at 4096
+  return
+}
 func.func private @kernel(memref<4xf32>, index, index)
 func.func private @small(memref<4xf32>)
 

@@ -113,3 +113,29 @@ func.func @strides(%x: tensor<1x3x8xf32>, %w: tensor<4x3x3xf32>) -> tensor<1x3x8
   %g = train.gradient %l wrt %x : (tensor<f32>, tensor<1x3x8xf32>) -> tensor<1x3x8xf32>
   return %g : tensor<1x3x8xf32>
 }
+
+train.state @"gradient/v" : tensor<4xf64> role gradient
+train.state @"gradient/w" : tensor<4xf64> role gradient
+/// A sum of gradients is complete as soon as its gradient is: that of the last factor before the first one's is begun.
+// CHECK-LABEL: func.func @sums
+func.func @sums(%x: tensor<4xf64>, %v: tensor<4xf64>, %w: tensor<4xf64>) {
+  // CHECK: %[[OLD_V:.*]] = train.read @"gradient/v"
+  // CHECK: %[[OLD_W:.*]] = train.read @"gradient/w"
+  %old_v = train.read @"gradient/v" : tensor<4xf64>
+  %old_w = train.read @"gradient/w" : tensor<4xf64>
+  %0 = graph.mul %x, %v : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  %1 = graph.exp %0 : (tensor<4xf64>) -> tensor<4xf64>
+  %2 = graph.mul %1, %w : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  %l = graph.reduce sum %2 {axes = array<i64: 0>} : (tensor<4xf64>) -> tensor<f64>
+  %g:2 = train.gradient %l wrt %v, %w : (tensor<f64>, tensor<4xf64>, tensor<4xf64>) -> (tensor<4xf64>, tensor<4xf64>)
+  // CHECK: %[[NEW_W:.*]] = graph.add %[[OLD_W]]
+  // CHECK-NEXT: train.write @"gradient/w", %[[NEW_W]]
+  // CHECK: graph.mul
+  // CHECK: %[[NEW_V:.*]] = graph.add %[[OLD_V]]
+  // CHECK-NEXT: train.write @"gradient/v", %[[NEW_V]]
+  %new_v = graph.add %old_v, %g#0 : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  %new_w = graph.add %old_w, %g#1 : (tensor<4xf64>, tensor<4xf64>) -> tensor<4xf64>
+  train.write @"gradient/v", %new_v : tensor<4xf64>
+  train.write @"gradient/w", %new_w : tensor<4xf64>
+  return
+}
