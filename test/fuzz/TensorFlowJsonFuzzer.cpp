@@ -1,6 +1,7 @@
 //===- TensorFlowJsonFuzzer.cpp - the bodies and paths of TensorFlow Serving's REST API --------------------------===//
-// The first byte says what the rest of the input is: a path, examples, or the body of a prediction for inputs of one
-// type or another. What was read is written as an answer, and read again: it has to be the same.
+// The first byte says what the rest of the input is: a path and examples, or the body of a prediction for inputs of one
+// type or another, in MLflow's words where its bit 64 is set. What was read is written as an answer, and read again: it
+// has to be the same.
 #include "runtime/serve/Error.h"
 #include "runtime/serve/rest/ExamplesJson.h"
 #include "runtime/serve/rest/TensorFlowPath.h"
@@ -21,8 +22,8 @@ void require(bool holds) {
     abort();
 }
 
-void checkPrediction(const std::string &text, const Signature &signature) {
-  PredictBody body = readPredictBody(text, signature);
+void checkPrediction(const std::string &text, const Signature &signature, PredictForm form) {
+  PredictBody body = readPredictBody(text, signature, form);
   for (const Tensor &input : body.inputs)
     require(input.bytes == elementCount(input.sizes) * elementSize(input.dtype));
   require(body.inputs.size() == signature.inputs.size());
@@ -59,9 +60,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       path.parse(text);
       readExamplesBody(text, {{{"x", type, {-1}, {0}}}, {}, {"N"}}, "classify");
     } else {
-      checkPrediction(text, what == twoInputs
-                                ? Signature{{{"x", type, {-1}, {0}}, {"y", MLC_F32, {-1}, {0}}}, {}, {"N"}}
-                                : Signature{{{"x", type, {-1}, {0}}}, {}, {"N"}});
+      checkPrediction(text,
+                      what == twoInputs ? Signature{{{"x", type, {-1}, {0}}, {"y", MLC_F32, {-1}, {0}}}, {}, {"N"}}
+                                        : Signature{{{"x", type, {-1}, {0}}}, {}, {"N"}},
+                      data[0] & 64 ? PredictForm::mlflow : PredictForm::tensorFlow);
     }
   } catch (const Error &) {
   }
