@@ -146,28 +146,29 @@ void AccessLog::open() {
   file = itsPath == "-" ? STDERR_FILENO : ::open(itsPath.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
-void AccessLog::write(const Call &call, std::chrono::nanoseconds duration) {
+bool AccessLog::write(const Call &call, std::chrono::nanoseconds duration) {
   const std::atomic<bool> &level = call.status.ok()                   ? successes
                                    : isServersFault(call.status.code) ? serverErrors
                                                                       : clientErrors;
   if (!level.load(std::memory_order_relaxed))
-    return;
+    return false;
   if (call.status.ok() && sample < 1 &&
       (call.trace.traceId.empty() ? nextShare() : share(call.trace.traceId)) >= sample)
-    return;
+    return false;
   thread_local std::string line;
   line.clear();
   appendCall(line, call, duration);
   std::lock_guard lock(mutex);
   if (waiting.size() + line.size() > maxWaitingBytes) {
     lost.fetch_add(1, std::memory_order_relaxed);
-    return;
+    return false;
   }
   bool half = waiting.size() < maxWaitingBytes / 2 && waiting.size() + line.size() >= maxWaitingBytes / 2;
   waiting += line;
   ++waitingLines;
   if (half) // otherwise the writer looks by itself: waking it for every line would cost more than the line
     wake.notify_one();
+  return true;
 }
 
 void AccessLog::flush() {

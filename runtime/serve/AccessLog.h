@@ -24,7 +24,8 @@ public:
   AccessLog(const AccessLog &) = delete;
   AccessLog &operator=(const AccessLog &) = delete;
 
-  void write(const Call &call, std::chrono::nanoseconds duration);
+  /// Returns whether the call gets a line.
+  bool write(const Call &call, std::chrono::nanoseconds duration);
 
   /// Opens the file anew before the next line is written. Safe in a signal handler.
   void reopen() noexcept { reopening.store(true, std::memory_order_relaxed); }

@@ -82,18 +82,18 @@ prometheus::MetricFamily family(const char *name, const char *help, prometheus::
   return {name, help, type, {}};
 }
 
-/// How many runs had how many samples.
-prometheus::ClientMetric::Histogram batchSizes(const Statistics &sums) {
+/// A histogram of how many runs there were by a number of samples.
+prometheus::ClientMetric::Histogram histogramOf(const std::map<int64_t, uint64_t> &runs) {
   prometheus::ClientMetric::Histogram histogram;
   for (double bound : sampleBounds())
     histogram.bucket.push_back({0, bound});
   histogram.bucket.push_back({0, std::numeric_limits<double>::infinity()});
-  for (const auto &[size, times] : sums.batches) {
-    histogram.sample_count += times.second.count;
-    histogram.sample_sum += double(size) * double(times.second.count);
+  for (const auto &[samples, count] : runs) {
+    histogram.sample_count += count;
+    histogram.sample_sum += double(samples) * double(count);
     for (auto &bucket : histogram.bucket)
-      if (double(size) <= bucket.upper_bound)
-        bucket.cumulative_count += times.second.count;
+      if (double(samples) <= bucket.upper_bound)
+        bucket.cumulative_count += count;
   }
   return histogram;
 }
@@ -126,7 +126,7 @@ struct Metrics::Model final {
     std::string api;
     prometheus::Histogram *latency, *runtime;
   };
-  std::array<std::atomic<prometheus::Counter *>, 17> byStatus{};
+  std::array<std::atomic<prometheus::Counter *>, 17> byStatus{}, logged{};
   prometheus::Histogram *examples = nullptr, *queuing = nullptr, *batches = nullptr;
   prometheus::Counter *exampleTotal = nullptr;
   std::vector<Series> series;
@@ -135,8 +135,8 @@ struct Metrics::Model final {
 
 struct Metrics::Families final {
   prometheus::Registry tensorFlow, triton;
-  prometheus::Family<prometheus::Counter> &requests, &exampleTotal, &failures;
-  prometheus::Family<prometheus::Histogram> &latency, &runtime, &examples, &queuing, &batches;
+  prometheus::Family<prometheus::Counter> &requests, &exampleTotal, &failures, &logged, &warmUpRecords;
+  prometheus::Family<prometheus::Histogram> &latency, &runtime, &examples, &queuing, &batches, &warmUps;
 
   mutable std::shared_mutex mutex;
   std::unordered_map<std::string, std::unique_ptr<Model>> models;
@@ -155,14 +155,17 @@ struct Metrics::Families final {
                      .Name("nv_inference_request_failure")
                      .Help("Number of failed inference requests, all batch sizes")
                      .Register(triton)),
+        logged(counter(":tensorflow:serving:request_log_count")),
+        warmUpRecords(counter(":tensorflow:serving:model_warmup_records_read")),
         latency(histogram(":tensorflow:serving:request_latency")),
         runtime(histogram(":tensorflow:serving:runtime_latency")),
         examples(histogram(":tensorflow:serving:request_example_counts")),
         queuing(histogram(":tensorflow:serving:batching_session:queuing_latency")),
-        batches(histogram(":tensorflow:serving:batching_session:input_batch_size")) {}
+        batches(histogram(":tensorflow:serving:batching_session:input_batch_size")),
+        warmUps(histogram(":tensorflow:serving:model_warmup_latency")) {}
 
   /// The model of a call, with all that its `count` reads; under the exclusive lock.
-  Model &add(const std::string &name, const Call &call) {
+  Model &add(const std::string &name, const Call &call, bool isLogged) {
     std::unique_ptr<Model> &model = models[name];
     if (!model) {
       model = std::make_unique<Model>();
@@ -174,6 +177,8 @@ struct Metrics::Families final {
     auto code = static_cast<size_t>(call.status.code);
     if (!model->byStatus[code].load(std::memory_order_relaxed))
       model->byStatus[code] = &requests.Add({{"model_name", name}, {"status", codeName(call.status.code)}});
+    if (isLogged && !model->logged[code].load(std::memory_order_relaxed))
+      model->logged[code] = &logged.Add({{"model_name", name}, {"status_code", codeName(call.status.code)}});
     if (call.status.ok()) {
       if (!find(*model, call))
         model->series.push_back(
@@ -197,9 +202,10 @@ struct Metrics::Families final {
   }
 
   /// Whether the model has all that this call is counted with.
-  static bool complete(const Model &model, const Call &call) {
+  static bool complete(const Model &model, const Call &call, bool isLogged) {
     auto code = static_cast<size_t>(call.status.code);
-    if (!model.byStatus[code].load(std::memory_order_relaxed))
+    if (!model.byStatus[code].load(std::memory_order_relaxed) ||
+        (isLogged && !model.logged[code].load(std::memory_order_relaxed)))
       return false;
     if (call.status.ok())
       return find(model, call);
@@ -207,9 +213,11 @@ struct Metrics::Families final {
     return call.version < 0 || (it != model.failures.end() && it->second[code]);
   }
 
-  static void count(Model &model, const Call &call, std::chrono::nanoseconds duration) {
+  static void count(Model &model, const Call &call, std::chrono::nanoseconds duration, bool isLogged) {
     auto code = static_cast<size_t>(call.status.code);
     model.byStatus[code].load(std::memory_order_relaxed)->Increment();
+    if (isLogged)
+      model.logged[code].load(std::memory_order_relaxed)->Increment();
     if (!call.status.ok()) {
       if (call.version >= 0)
         model.failures.at(call.version)[code]->Increment();
@@ -228,7 +236,7 @@ struct Metrics::Families final {
 Metrics::Metrics() : families(std::make_unique<Families>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::count(const Call &call, std::chrono::nanoseconds duration) {
+void Metrics::count(const Call &call, std::chrono::nanoseconds duration, bool isLogged) {
   if (!runsModel(call.api))
     return;
   static const std::string unknown;
@@ -237,12 +245,29 @@ void Metrics::count(const Call &call, std::chrono::nanoseconds duration) {
     auto it = families->models.find(call.model);
     if (it == families->models.end() && call.version < 0)
       it = families->models.find(unknown);
-    if (it != families->models.end() && Families::complete(*it->second, call))
-      return Families::count(*it->second, call, duration);
+    if (it != families->models.end() && Families::complete(*it->second, call, isLogged))
+      return Families::count(*it->second, call, duration, isLogged);
   }
   std::unique_lock lock(families->mutex);
   bool known = call.version >= 0 || families->models.contains(call.model);
-  Families::count(families->add(known ? call.model : unknown, call), call, duration);
+  Families::count(families->add(known ? call.model : unknown, call, isLogged), call, duration, isLogged);
+}
+
+void Metrics::countWarmUp(const std::string &folder, const WarmUpReport &report) {
+  prometheus::Labels labels = {{"model_path", folder}, {"status", codeName(report.status.code)}};
+  families->warmUps.Add(labels, latencyBounds()).Observe(micros(report.duration));
+  families->warmUpRecords.Add(labels).Increment(report.records);
+}
+
+std::map<std::string, int64_t> Metrics::totals(const Registry &registry) const {
+  std::map<std::string, int64_t> sums;
+  for (const std::vector<prometheus::MetricFamily> &families : {tensorFlow(registry), triton(registry)})
+    for (const prometheus::MetricFamily &family : families)
+      for (const prometheus::ClientMetric &metric : family.metric)
+        sums[family.name] += family.type == prometheus::MetricType::Histogram
+                                 ? static_cast<int64_t>(metric.histogram.sample_count)
+                                 : static_cast<int64_t>(metric.counter.value + metric.gauge.value);
+  return sums;
 }
 
 std::vector<prometheus::MetricFamily> Metrics::tensorFlow(const Registry &registry) const {
@@ -252,16 +277,24 @@ std::vector<prometheus::MetricFamily> Metrics::tensorFlow(const Registry &regist
       family(":tensorflow:serving:batching_session:wrapped_run_count", "", MetricType::Counter);
   prometheus::MetricFamily sizes =
       family(":tensorflow:serving:batching_session:processed_batch_size", "", MetricType::Histogram);
+  prometheus::MetricFamily padding =
+      family(":tensorflow:serving:batching_session:padding_size", "", MetricType::Histogram);
   for (const std::string &model : registry.models())
     for (const std::shared_ptr<Version> &version : registry.available(model)) {
       Statistics sums = version->statistics();
       std::string number = std::to_string(version->number);
       runs.metric.push_back(sample({{"model_name", model}, {"version", number}}, double(sums.executions)));
       sizes.metric.push_back(sample({{"model_name", model}, {"version", number}}, 0));
-      sizes.metric.back().histogram = batchSizes(sums);
+      std::map<int64_t, uint64_t> runsBySize;
+      for (const auto &[size, times] : sums.batches)
+        runsBySize[size] = times.second.count;
+      sizes.metric.back().histogram = histogramOf(runsBySize);
+      padding.metric.push_back(sample({{"model_name", model}, {"version", number}}, 0));
+      padding.metric.back().histogram = histogramOf(sums.padding);
     }
   all.push_back(std::move(runs));
   all.push_back(std::move(sizes));
+  all.push_back(std::move(padding));
   return all;
 }
 
@@ -323,6 +356,11 @@ Metrics::Latencies Metrics::latencies(const std::string &model) const {
     }
   }
   return sum;
+}
+
+std::string prometheusName(std::string name) {
+  std::replace(name.begin(), name.end(), '/', ':');
+  return name;
 }
 
 std::string metricsText(const std::vector<prometheus::MetricFamily> &families) {

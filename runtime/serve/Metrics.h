@@ -10,6 +10,7 @@
 
 #include <prometheus/metric_family.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,18 @@ public:
   Metrics();
   ~Metrics();
 
-  void count(const Call &call, std::chrono::nanoseconds duration);
+  /// `isLogged`: whether the call has a line in the access log.
+  void count(const Call &call, std::chrono::nanoseconds duration, bool isLogged = false);
+  /// Counts the warm-up of a version in `folder`.
+  void countWarmUp(const std::string &folder, const WarmUpReport &report);
 
   /// TensorFlow Serving's metrics; those of batches are of the versions that are served now.
   std::vector<prometheus::MetricFamily> tensorFlow(const Registry &registry) const;
   /// Triton's, of the versions that are served now, and the process's own.
   std::vector<prometheus::MetricFamily> triton(const Registry &registry) const;
+
+  /// The sums of all series of each metric, by name: of counters the values, of histograms how many there were.
+  std::map<std::string, int64_t> totals(const Registry &registry) const;
 
   /// How long calls of a model took that ended well: how many up to each bound in µs, and the rest behind them.
   struct Latencies final {
@@ -40,6 +47,9 @@ private:
   struct Model;
   std::unique_ptr<Families> families;
 };
+
+/// "/tensorflow/serving/request_count", as TensorFlow calls a metric, is ":tensorflow:serving:request_count" here.
+std::string prometheusName(std::string name);
 
 /// Prometheus' text format.
 std::string metricsText(const std::vector<prometheus::MetricFamily> &families);

@@ -47,7 +47,7 @@ tensorflow::serving::ModelServerConfig readModels(const Options &options) {
   return config;
 }
 
-RegistryOptions registryOptions(const Options &options) {
+RegistryOptions registryOptions(const Options &options, Telemetry &telemetry) {
   RegistryOptions registry;
   registry.poll = duration_cast<milliseconds>(duration<double>(options.folderPollSeconds));
   registry.maxLoadRetries = options.maxLoadRetries;
@@ -57,6 +57,9 @@ RegistryOptions registryOptions(const Options &options) {
   registry.load.warmUp = options.warmUp;
   registry.load.warmUpIterations = options.warmUpIterations;
   registry.load.perModelBatching = options.perModelBatching;
+  registry.load.warmedUp = [&telemetry](const std::string &folder, const WarmUpReport &report) {
+    telemetry.warmedUp(folder, report);
+  };
   registry.log = say;
   registry.load.queue.batching = options.batching;
   registry.load.queue.maxWaiting = options.maxWaiting;
@@ -84,8 +87,8 @@ public:
   explicit ModelServer(const Options &options)
       : options(options), signals(signalsToWaitFor()), tokens(readTokens(options)),
         scheduler(options.threads ? options.threads : static_cast<int>(std::thread::hardware_concurrency())),
-        telemetry(telemetryOptions(options)), registry(registryOptions(options), scheduler),
-        services{registry, telemetry, &explainer, [this] { return draining.load(); }},
+        telemetry(telemetryOptions(options)), registry(registryOptions(options, telemetry), scheduler),
+        services{registry, telemetry, &explainer, [this] { return draining.load(); }, options.checkMethodNames},
         tensorFlow(services, {milliseconds(options.restTimeoutMs), options.cors}), openInference(services),
         monitoring(services, metricsPath(options)), page(services), routes([this] { return services.ready(); }) {
     auto add = [&](auto &protocol) {

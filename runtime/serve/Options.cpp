@@ -9,31 +9,39 @@ namespace mlc::serve {
 
 namespace {
 
-/// Flags of TensorFlow Serving that choose devices, sessions and formats of its own, or how it works inside. Scripts
-/// that start it pass them; here they have no meaning.
-constexpr const char *withoutMeaning[] = {"tensorflow_session_parallelism",
-                                          "tensorflow_intra_op_parallelism",
-                                          "tensorflow_inter_op_parallelism",
-                                          "tensorflow_session_config_file",
-                                          "platform_config_file",
-                                          "saved_model_tags",
-                                          "per_process_gpu_memory_fraction",
-                                          "xla_cpu_compilation_enabled",
-                                          "xla_gpu_compilation_enabled",
-                                          "prefer_tflite_model",
-                                          "num_tflite_interpreters_per_pool",
-                                          "num_tflite_pools",
-                                          "mixed_precision",
-                                          "remove_unused_fields_from_bundle_metagraph",
-                                          "enable_profiler",
-                                          "skip_initialize_tpu",
-                                          "thread_pool_factory_config_file",
-                                          "use_alts_credentials",
-                                          "flush_filesystem_caches",
-                                          "enable_signature_method_name_check",
-                                          "num_unload_threads"};
+/// A flag of TensorFlow Serving that chooses devices, sessions or formats of its own, or how it works inside. Scripts
+/// that start it pass them; here they have no effect, which is said with the reason.
+struct WithoutEffect final {
+  const char *name, *reason;
+};
+constexpr const char *ownThreads = "--threads is what all runs share", *noSessions = "there are no sessions",
+                     *libraries = "models are compiled libraries",
+                     *compiledFor = "a library runs on what it was compiled for";
+constexpr WithoutEffect withoutEffect[] = {
+    {"tensorflow_session_parallelism", ownThreads},
+    {"tensorflow_intra_op_parallelism", ownThreads},
+    {"tensorflow_inter_op_parallelism", ownThreads},
+    {"thread_pool_factory_config_file", ownThreads},
+    {"tensorflow_session_config_file", noSessions},
+    {"platform_config_file", noSessions},
+    {"saved_model_tags", libraries},
+    {"prefer_tflite_model", libraries},
+    {"num_tflite_interpreters_per_pool", libraries},
+    {"num_tflite_pools", libraries},
+    {"remove_unused_fields_from_bundle_metagraph", libraries},
+    {"per_process_gpu_memory_fraction", compiledFor},
+    {"xla_cpu_compilation_enabled", compiledFor},
+    {"xla_gpu_compilation_enabled", compiledFor},
+    {"mixed_precision", compiledFor},
+    {"skip_initialize_tpu", compiledFor},
+    {"enable_profiler", "there is no profiler; --access_log has the time of each call"},
+    {"use_alts_credentials", "it encrypts nothing here; --ssl_config_file does"},
+    {"flush_filesystem_caches", "models are read from local folders"},
+    {"num_unload_threads", "one thread unloads versions, and no request waits for it"}};
 
 void addFlags(CLI::App &app, Options &o) {
+  // Images start us with flags of their own, and users add theirs behind them.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.option_defaults()->always_capture_default()->group("Ports");
   app.add_option("--port", o.port, "port of gRPC, for both protocols; 0 for none");
   app.add_option("--rest_api_port", o.restPort, "port of HTTP: both REST protocols, metrics, status page; 0 for none");
@@ -64,6 +72,9 @@ void addFlags(CLI::App &app, Options &o) {
   app.add_flag("--enable_model_warmup", o.warmUp, "run a version's recorded requests before it serves")
       ->default_str("true");
   app.add_option("--num_request_iterations_for_warmup", o.warmUpIterations, "how often each of them is run");
+
+  app.add_flag("--enable_signature_method_name_check", o.checkMethodNames,
+               "refuse Classify and Regress, since the signatures of compiled models are of Predict");
 
   app.option_defaults()->group("Scheduling");
   app.add_option("--threads", o.threads, "threads that all runs share; 0 for one a core");
@@ -103,8 +114,9 @@ std::optional<Options> parseOptions(int argc, char **argv, int &exitCode) {
              "         mlc-serve --rest_api_port=8501 --model_name=mnist_cnn --model_base_path=$PWD/models/mnist_cnn");
   addFlags(app, options);
   std::string ignored;
-  for (const char *name : withoutMeaning)
-    app.add_option(std::string("--") + name, ignored)->group("");
+  std::vector<std::pair<const CLI::Option *, const WithoutEffect *>> given;
+  for (const WithoutEffect &flag : withoutEffect) // switches among them come without a value
+    given.emplace_back(app.add_option(std::string("--") + flag.name, ignored)->expected(0, 1)->group(""), &flag);
   exitCode = 2;
   try {
     app.parse(argc, argv);
@@ -112,6 +124,9 @@ std::optional<Options> parseOptions(int argc, char **argv, int &exitCode) {
     exitCode = app.exit(error) == 0 ? 0 : 2;
     return std::nullopt;
   }
+  for (const auto &[option, flag] : given)
+    if (option->count() > 0)
+      std::cerr << "mlc-serve: --" << flag->name << " has no effect: " << flag->reason << '\n';
   for (const std::string &extra : app.remaining())
     std::cerr << "mlc-serve: unknown argument: " << extra << '\n';
   auto refuse = [](const char *message) {

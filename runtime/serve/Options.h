@@ -26,6 +26,7 @@ struct Options final {
   int64_t loadRetryMicros = 60'000'000;
   bool warmUp = true;
   int warmUpIterations = 1;
+  bool checkMethodNames = false; ///< whether Classify and Regress want signatures of their own
 
   bool batching = false, perModelBatching = false;
   std::string batchingFile;

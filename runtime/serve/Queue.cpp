@@ -374,6 +374,7 @@ void Queue::record(const Batch &batch, const Execution &execution) {
     return;
   }
   ++sums.executions;
+  ++sums.padding[execution.rows - batch.rows];
   auto &[input, infer] = sums.batches[execution.rows];
   input.add(execution.joined - execution.start);
   infer.add(execution.end - execution.joined);

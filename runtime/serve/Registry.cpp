@@ -506,6 +506,9 @@ void Registry::Models::reap() {
 ModelMap Registry::Models::prepare(const ModelServerConfig &next) {
   ModelMap prepared;
   for (ModelConfig &config : checkedModels(next, this->config)) {
+    if (config.has_logging_config())
+      options.log("model " + config.name() +
+                  ": logging_config has no effect; --access_log logs the calls of all models");
     std::string base = localFolder(config.base_path());
     auto old = models.find(config.name());
     if (old == models.end() || old->second.folders.base() != base) {

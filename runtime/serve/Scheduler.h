@@ -48,6 +48,7 @@ struct Statistics final {
   uint64_t executions = 0; ///< runs
   Sum success, fail, queue, input, infer, output;
   std::map<int64_t, std::pair<Sum, Sum>> batches; ///< by samples of a run: input and infer
+  std::map<int64_t, uint64_t> padding;            ///< runs by the samples that filled them up to an allowed size
   std::chrono::system_clock::time_point lastInference{};
 };
 

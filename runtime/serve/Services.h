@@ -15,6 +15,7 @@ struct Services final {
   Explainer *explainer = nullptr; ///< null where predictions are not explained
   /// Says that the server is not ready although its models are, since it is about to end; may be null.
   std::function<bool()> draining = nullptr;
+  bool checksMethodNames = false; ///< --enable_signature_method_name_check
 
   /// Whether the server should be sent requests.
   bool ready() const { return registry.ready() && !(draining && draining()); }

@@ -17,13 +17,20 @@ tensorflow::TensorInfo toTensorInfo(const TensorInfo &info) {
 
 } // namespace
 
+void checkMethodName(bool checks, const std::string &method) {
+  if (checks && method != predictMethod)
+    throw Error(Code::invalidArgument, std::string("Expected ") +
+                                           (method == classifyMethod ? "classification" : "regression") +
+                                           " signature method_name to be " + method + ". Was: " + predictMethod);
+}
+
 tensorflow::SignatureDef toSignatureDef(const Signature &signature) {
   tensorflow::SignatureDef result;
   for (const TensorInfo &info : signature.inputs)
     (*result.mutable_inputs())[info.name] = toTensorInfo(info);
   for (const TensorInfo &info : signature.outputs)
     (*result.mutable_outputs())[info.name] = toTensorInfo(info);
-  result.set_method_name("tensorflow/serving/predict");
+  result.set_method_name(predictMethod);
   return result;
 }
 

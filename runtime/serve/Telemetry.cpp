@@ -22,9 +22,12 @@ Telemetry::~Telemetry() = default;
 
 void Telemetry::finished(const Call &call) {
   Clock::time_point now = Clock::now();
-  itsMetrics->count(call, now - call.start);
-  if (log)
-    log->write(call, now - call.start);
+  bool isLogged = log && log->write(call, now - call.start);
+  itsMetrics->count(call, now - call.start, isLogged);
+}
+
+void Telemetry::warmedUp(const std::string &folder, const WarmUpReport &report) {
+  itsMetrics->countWarmUp(folder, report);
 }
 
 void Telemetry::noteInputs(Call &call, std::span<const Tensor> inputs) const {

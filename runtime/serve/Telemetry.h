@@ -16,6 +16,7 @@ namespace mlc::serve {
 class AccessLog;
 class Masking;
 class Metrics;
+struct WarmUpReport;
 
 /// One call of a client, filled in by the protocol that serves it; then it goes to Telemetry::finished.
 struct Call final {
@@ -55,6 +56,9 @@ public:
   Telemetry &operator=(const Telemetry &) = delete;
 
   virtual void finished(const Call &call);
+
+  /// Takes how the recorded requests of the version in `folder` ran.
+  void warmedUp(const std::string &folder, const WarmUpReport &report);
 
   /// Keeps what may be logged of a request's inputs. To be called while their data is valid, before `finished`.
   void noteInputs(Call &call, std::span<const Tensor> inputs) const;

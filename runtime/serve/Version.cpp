@@ -126,7 +126,12 @@ std::shared_ptr<Version> Version::load(const std::string &model, int64_t number,
     options.log("model " + model + ", version " + std::to_string(number) +
                 ": requests run one by one, because axis 0 of its inputs and outputs is not one symbolic size");
   if (options.warmUp)
-    serve::warmUp(*version, options.warmUpIterations);
+    if (std::optional<WarmUpReport> report = serve::warmUp(*version, options.warmUpIterations)) {
+      if (options.warmedUp)
+        options.warmedUp(folder, *report);
+      if (!report->status.ok())
+        throw Error(report->status);
+    }
   checkGolden(*version);
   return version;
 }

@@ -11,6 +11,13 @@
 
 namespace mlc::serve {
 
+/// How the recorded requests of a version ran.
+struct WarmUpReport final {
+  Status status;
+  int records = 0; ///< that were read
+  std::chrono::nanoseconds duration{0};
+};
+
 /// How versions of a model are loaded.
 struct LoadOptions final {
   QueuePolicy queue;             ///< where the folder has no batching_params.pbtxt or config.pbtxt of its own
@@ -18,6 +25,8 @@ struct LoadOptions final {
   bool warmUp = true;
   int warmUpIterations = 1;
   Log log; ///< of warnings; may be null
+  /// Told of each warm-up, also of one that failed, on the thread that loads; may be null.
+  std::function<void(const std::string &folder, const WarmUpReport &report)> warmedUp = nullptr;
 };
 
 /// A loaded version: whoever holds a pointer to it can run it, also when it has been taken out of service meanwhile.

@@ -121,32 +121,42 @@ void checkFile(Version &version, const std::string &path) {
     compare(std::filesystem::path(path).filename(), expected[i], got[i], relative, absolute);
 }
 
+/// Counts the records in `records` as it goes.
+void runRecords(Version &version, const std::string &path, int iterations, int &records) {
+  train::TfRecordReader reader(path);
+  for (std::string data; reader.next(data); ++records) {
+    if (records == maxRecords)
+      throw Error(Code::invalidArgument,
+                  "Number of warmup records exceeds the maximum of " + std::to_string(maxRecords) + ": " + path);
+    PredictionLog log;
+    if (!log.ParseFromString(data))
+      throw Error(Code::dataLoss, path + ": record " + std::to_string(records) + " is not a PredictionLog");
+    try {
+      for (int i = 0; i < std::max(iterations, 1); ++i)
+        run(version, log);
+    } catch (const Error &error) {
+      throw Error(error.code, "warm-up request " + std::to_string(records) + " failed: " + error.what());
+    }
+  }
+}
+
 } // namespace
 
-void warmUp(Version &version, int iterations) {
+std::optional<WarmUpReport> warmUp(Version &version, int iterations) {
   std::string path = version.folder + "/assets.extra/tf_serving_warmup_requests";
   if (!std::filesystem::exists(path))
-    return;
+    return std::nullopt;
+  WarmUpReport report;
+  Clock::time_point start = Clock::now();
   try {
-    train::TfRecordReader reader(path);
-    int records = 0;
-    for (std::string data; reader.next(data); ++records) {
-      if (records == maxRecords)
-        throw Error(Code::invalidArgument,
-                    "Number of warmup records exceeds the maximum of " + std::to_string(maxRecords) + ": " + path);
-      PredictionLog log;
-      if (!log.ParseFromString(data))
-        throw Error(Code::dataLoss, path + ": record " + std::to_string(records) + " is not a PredictionLog");
-      try {
-        for (int i = 0; i < std::max(iterations, 1); ++i)
-          run(version, log);
-      } catch (const Error &error) {
-        throw Error(error.code, "warm-up request " + std::to_string(records) + " failed: " + error.what());
-      }
-    }
+    runRecords(version, path, iterations, report.records);
   } catch (const train::InputError &error) {
-    throw Error(Code::dataLoss, std::string("Failed to read warmup record: ") + error.what());
+    report.status = {Code::dataLoss, std::string("Failed to read warmup record: ") + error.what()};
+  } catch (...) {
+    report.status = currentExceptionStatus();
   }
+  report.duration = Clock::now() - start;
+  return report;
 }
 
 void checkGolden(Version &version) {

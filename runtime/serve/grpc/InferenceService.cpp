@@ -1,9 +1,10 @@
 //===- InferenceService.cpp - the Open Inference Protocol by gRPC -------------------------------------------------===//
 #include "runtime/serve/grpc/InferenceService.h"
 
+#include "runtime/serve/ModelMessages.h"
+#include "runtime/serve/TritonSettings.h"
 #include "runtime/serve/grpc/InferStream.h"
 #include "runtime/serve/grpc/InferTensor.h"
-#include "runtime/serve/grpc/ModelMessages.h"
 #include "runtime/serve/rest/Classification.h"
 
 #include <algorithm>
@@ -165,11 +166,7 @@ void InferenceService::listen(RpcQueue &queue) {
   serveUnary<GRPCInferenceService>(queue, async, "ModelReady", &Async::RequestModelReady,
                                    [this](auto &rpc) { modelReady(rpc); });
   serveUnary<GRPCInferenceService>(queue, async, "ServerMetadata", &Async::RequestServerMetadata, [](auto &rpc) {
-    rpc.response.set_name("mlc-serve");
-    rpc.response.set_version(MLC_SERVE_VERSION);
-    for (const char *name :
-         {"classification", "parameters", "schedule_policy", "statistics", "model_repository", "model_configuration"})
-      rpc.response.add_extensions(name);
+    rpc.response = serverMetadata();
     rpc.finish({});
   });
   serveUnary<GRPCInferenceService>(queue, async, "ModelMetadata", &Async::RequestModelMetadata,
@@ -232,11 +229,45 @@ void InferenceService::listenToTriton(RpcQueue &queue) {
                                    refuse);
   serveUnary<GRPCInferenceService>(queue, async, "CudaSharedMemoryUnregister",
                                    &Async::RequestCudaSharedMemoryUnregister, nothing);
-  auto fixed = [](auto &) {
-    throw Error(Code::unimplemented, "unsupported while the server runs; its command line says what is logged");
-  };
-  serveUnary<GRPCInferenceService>(queue, async, "TraceSetting", &Async::RequestTraceSetting, fixed);
-  serveUnary<GRPCInferenceService>(queue, async, "LogSettings", &Async::RequestLogSettings, fixed);
+  serveUnary<GRPCInferenceService>(queue, async, "TraceSetting", &Async::RequestTraceSetting,
+                                   [this](auto &rpc) { traceSetting(rpc); });
+  serveUnary<GRPCInferenceService>(queue, async, "LogSettings", &Async::RequestLogSettings,
+                                   [this](auto &rpc) { changeLogSettings(rpc); });
+}
+
+void InferenceService::traceSetting(UnaryRpc<TraceSettingRequest, TraceSettingResponse> &rpc) {
+  if (rpc.call.model = rpc.request.model_name(); !rpc.call.model.empty())
+    findModel(services.registry, rpc.call.model, "");
+  TraceSettings wanted;
+  for (const auto &[name, setting] : rpc.request.settings())
+    wanted[name].assign(setting.value().begin(), setting.value().end());
+  setTraceSettings(wanted);
+  for (const auto &[name, values] : traceSettings())
+    (*rpc.response.mutable_settings())[name].mutable_value()->Assign(values.begin(), values.end());
+  rpc.finish({});
+}
+
+void InferenceService::changeLogSettings(UnaryRpc<LogSettingsRequest, LogSettingsResponse> &rpc) {
+  LogSettings wanted;
+  for (const auto &[name, setting] : rpc.request.settings())
+    if (setting.has_bool_param())
+      wanted[name] = setting.bool_param();
+    else if (setting.has_uint32_param())
+      wanted[name] = setting.uint32_param();
+    else
+      wanted[name] = setting.string_param();
+  AccessLog *log = services.telemetry.accessLog();
+  setLogSettings(log, wanted);
+  for (const auto &[name, value] : logSettings(log)) {
+    LogSettingsResponse::SettingValue &setting = (*rpc.response.mutable_settings())[name];
+    if (const bool *flag = std::get_if<bool>(&value))
+      setting.set_bool_param(*flag);
+    else if (const uint32_t *number = std::get_if<uint32_t>(&value))
+      setting.set_uint32_param(*number);
+    else
+      setting.set_string_param(std::get<std::string>(value));
+  }
+  rpc.finish({});
 }
 
 /// A model that is not there is not ready; it is no error to ask.

@@ -37,6 +37,8 @@ private:
   void modelConfig(UnaryRpc<inference::ModelConfigRequest, inference::ModelConfigResponse> &rpc);
   void statistics(UnaryRpc<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse> &rpc);
   void index(UnaryRpc<inference::RepositoryIndexRequest, inference::RepositoryIndexResponse> &rpc);
+  void traceSetting(UnaryRpc<inference::TraceSettingRequest, inference::TraceSettingResponse> &rpc);
+  void changeLogSettings(UnaryRpc<inference::LogSettingsRequest, inference::LogSettingsResponse> &rpc);
 
   const Services services;
   inference::GRPCInferenceService::AsyncService async;

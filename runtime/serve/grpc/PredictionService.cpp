@@ -14,8 +14,6 @@ using namespace tensorflow::serving;
 
 namespace {
 
-constexpr const char *classifyMethod = "tensorflow/serving/classify", *regressMethod = "tensorflow/serving/regress";
-
 /// The model, version and signature that served a call.
 void fillSpec(const Call &call, tensorflow::serving::ModelSpec &spec) {
   spec.set_name(call.model);
@@ -112,6 +110,7 @@ void PredictionService::runExamples(UnaryRpc<In, Out> &rpc, const std::shared_pt
 
 void PredictionService::classify(UnaryRpc<ClassificationRequest, ClassificationResponse> &rpc) {
   std::shared_ptr<Version> version = find(rpc.request.model_spec(), rpc.call);
+  checkMethodName(services.checksMethodNames, classifyMethod);
   runExamples<ClassificationRequest, ClassificationResponse>(
       rpc, version, classifyOutputs(version->signature()),
       [&rpc, version](std::span<const Tensor> outputs, int64_t examples, ClassificationResponse &response) {
@@ -122,6 +121,7 @@ void PredictionService::classify(UnaryRpc<ClassificationRequest, ClassificationR
 
 void PredictionService::regress(UnaryRpc<RegressionRequest, RegressionResponse> &rpc) {
   std::shared_ptr<Version> version = find(rpc.request.model_spec(), rpc.call);
+  checkMethodName(services.checksMethodNames, regressMethod);
   runExamples<RegressionRequest, RegressionResponse>(
       rpc, version, {regressOutput(version->signature())},
       [&rpc](std::span<const Tensor> outputs, int64_t examples, RegressionResponse &response) {
@@ -144,6 +144,7 @@ void PredictionService::multiInference(UnaryRpc<MultiInferenceRequest, MultiInfe
       throw Error(Code::invalidArgument, "All ModelSpecs in a MultiInferenceRequest must access the same version");
     if (task.method_name() != classifyMethod && task.method_name() != regressMethod)
       throw Error(Code::unimplemented, "Unsupported signature method_name: " + task.method_name());
+    checkMethodName(services.checksMethodNames, task.method_name());
     if (!methods.insert(task.method_name()).second)
       throw Error(Code::invalidArgument, std::string("Duplicate evaluation of signature: ") + servingDefault);
     if (task.method_name() == classifyMethod)

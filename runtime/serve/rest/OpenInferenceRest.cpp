@@ -1,7 +1,9 @@
 //===- OpenInferenceRest.cpp - the Open Inference Protocol (KServe v2) over HTTP ---------------------------------===//
 #include "runtime/serve/rest/OpenInferenceRest.h"
 
+#include "runtime/serve/ModelMessages.h"
 #include "runtime/serve/rest/BinaryTensors.h"
+#include "runtime/serve/rest/MessageJson.h"
 #include "runtime/serve/rest/OpenInferenceJson.h"
 #include "runtime/serve/rest/OpenInferencePath.h"
 #include "runtime/serve/rest/RestCall.h"
@@ -67,13 +69,6 @@ http::Response jsonResponse(const json &body, int status = 200) {
   response.status = status;
   response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
   return response;
-}
-
-json tensorsJson(const std::vector<TensorInfo> &infos) {
-  json tensors = json::array();
-  for (const TensorInfo &info : infos)
-    tensors.push_back({{"name", info.name}, {"datatype", openInferenceName(info.dtype)}, {"shape", info.sizes}});
-  return tensors;
 }
 
 /// The protocol's own routes.
@@ -171,11 +166,7 @@ http::Response OpenInferenceRest::answer(Exchange &exchange) {
     return modelReady(exchange);
   if (api == "ModelMetadata")
     return modelMetadata(exchange);
-  return jsonResponse({{"name", "mlc-serve"},
-                       {"version", MLC_SERVE_VERSION},
-                       {"extensions",
-                        {"binary_tensor_data", "classification", "parameters", "schedule_policy", "statistics",
-                         "model_repository", "model_configuration", "logging"}}});
+  return jsonResponse(toJson(serverMetadata()));
 }
 
 /// What all clients look for: Triton's the status, KServe's the members.
@@ -200,24 +191,9 @@ http::Response OpenInferenceRest::modelReady(Exchange &exchange) {
 http::Response OpenInferenceRest::modelMetadata(Exchange &exchange) {
   std::shared_ptr<Version> version = findVersion(services.registry, exchange.path.model);
   exchange.call.version = version->number;
-  json versions = json::array();
-  for (const std::shared_ptr<Version> &other : services.registry.available(version->model))
-    versions.push_back(std::to_string(other->number));
-  json properties = json::object();
-  const Manifest &manifest = version->manifest();
-  for (const auto &[name, value] : {std::pair<const char *, const std::string &>{"compiler", manifest.compiler},
-                                    {"source_sha256", manifest.sourceSha256},
-                                    {"commit", manifest.commit},
-                                    {"created", manifest.created}})
-    if (!value.empty())
-      properties[name] = value;
-  json body = {{"name", version->model},
-               {"versions", versions},
-               {"platform", "mlc"},
-               {"inputs", tensorsJson(version->signature().inputs)},
-               {"outputs", tensorsJson(version->signature().outputs)}};
-  if (!properties.empty())
-    body["properties"] = properties;
+  json body = toJson(toModelMetadata(*version, availableVersions(services.registry, version->model)));
+  if (body["properties"].empty())
+    body.erase("properties");
   return jsonResponse(body);
 }
 

@@ -185,6 +185,7 @@ void TensorFlowRest::predict(const ExchangePointer &exchange, PredictForm form) 
 
 void TensorFlowRest::useExamples(const ExchangePointer &exchange, bool classify) {
   exchange->findVersion();
+  checkMethodName(services.checksMethodNames, classify ? classifyMethod : regressMethod);
   const Signature &signature = exchange->version->signature();
   tensorflow::serving::Input input =
       readExamplesBody(exchange->request->body, signature, classify ? "classify" : "regress");

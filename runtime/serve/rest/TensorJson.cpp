@@ -187,7 +187,8 @@ public:
     bool hasRows = false, hasColumns = false, described = false;
     std::string signatureName;
     forEachMember(object, [&](std::string_view key, ondemand::value value) {
-      bool rows = key == "instances" || (form == PredictForm::mlflow && key == "dataframe_records");
+      bool split = form == PredictForm::mlflow && key == "dataframe_split";
+      bool rows = key == "instances" || split || (form == PredictForm::mlflow && key == "dataframe_records");
       if (key == "signature_name" && !described) {
         std::string_view name;
         if (firstByte(value) != '"')
@@ -201,14 +202,11 @@ public:
           throw invalid("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist");
         // Of keys that are there twice, the first counts.
         if (rows && !std::exchange(hasRows, true))
-          readRows(value);
+          split ? readSplit(value) : readRows(value);
         else if (!rows && !std::exchange(hasColumns, true))
           readColumns(value);
       } else if (form == PredictForm::explain) {
         readExplanationKey(key, value);
-      } else if (form == PredictForm::mlflow && key == "dataframe_split") {
-        throw Error(Code::unimplemented, "unsupported key 'dataframe_split'; 'dataframe_records', 'instances' and "
-                                         "'inputs' are");
       }
     });
     if (!signatureName.empty() && signatureName != servingDefault)
@@ -249,11 +247,93 @@ private:
         readItem(element, 0, count, "");
       ++count;
     });
+    addAxisOfRows(count);
+  }
+
+  void addAxisOfRows(int64_t count) {
     if (count == 0)
       throw invalid("JSON Value: [] No values in 'instances' array");
     for (std::optional<std::vector<int64_t>> &shape : shapes)
       if (shape)
         shape->insert(shape->begin(), count);
+  }
+
+  /// {"columns": [name, ...], "data": [[value of a column, ...], ...]}: the columns are the inputs, in any order.
+  void readSplit(ondemand::value value) {
+    if (firstByte(value) != '{')
+      throw invalid("JSON Value: " + jsonExcerpt(value) + " Expecting 'dataframe_split' to be an object");
+    ondemand::object object;
+    checkJson(value.get_object().get(object));
+    shapes.resize(columns.size());
+    std::vector<size_t> order;
+    bool hasColumns = false, hasData = false, isRead = false;
+    forEachMember(object, [&](std::string_view key, ondemand::value list) {
+      if (key == "columns" && !std::exchange(hasColumns, true)) {
+        order = readNamesOfColumns(list);
+      } else if (key == "data" && !std::exchange(hasData, true) && hasColumns) {
+        readSplitRows(list, order);
+        isRead = true;
+      }
+    });
+    if (!hasColumns || !hasData)
+      throw invalid(std::string("Expecting 'dataframe_split' to have a list '") + (hasColumns ? "data'" : "columns'"));
+    if (isRead)
+      return;
+    // The rows stand before the names of their columns.
+    bool hasRows = false;
+    checkJson(object.reset().error());
+    forEachMember(object, [&](std::string_view key, ondemand::value list) {
+      if (key == "data" && !std::exchange(hasRows, true))
+        readSplitRows(list, order);
+    });
+  }
+
+  /// The columns' places among the inputs.
+  std::vector<size_t> readNamesOfColumns(ondemand::value value) const {
+    if (firstByte(value) != '[')
+      throw invalid("Expecting 'dataframe_split' to have a list 'columns'");
+    ondemand::array list;
+    checkJson(value.get_array().get(list));
+    std::vector<size_t> order;
+    forEachElement(list, [&](ondemand::value element) {
+      std::string_view name;
+      if (firstByte(element) != '"')
+        throw invalid("JSON Value: " + jsonExcerpt(element) + " Expecting names in 'columns'");
+      checkJson(element.get_string().get(name));
+      size_t column = find(name, order.size());
+      if (column == columns.size() || std::find(order.begin(), order.end(), column) != order.end())
+        throw invalid("Unexpected column: " + std::string(name.substr(0, 256)) + "; columns must be: " + names());
+      order.push_back(column);
+    });
+    if (order.size() != columns.size())
+      throw invalid("Expecting " + std::to_string(columns.size()) + " columns but got " + std::to_string(order.size()) +
+                    "; columns must be: " + names());
+    return order;
+  }
+
+  void readSplitRows(ondemand::value value, const std::vector<size_t> &order) {
+    if (firstByte(value) != '[')
+      throw invalid("Expecting 'dataframe_split' to have a list 'data'");
+    ondemand::array rows;
+    checkJson(value.get_array().get(rows));
+    int64_t count = 0;
+    forEachElement(rows, [&](ondemand::value row) {
+      if (firstByte(row) != '[')
+        throw invalid("JSON Value: " + jsonExcerpt(row) + " Expecting lists in 'data'");
+      ondemand::array list;
+      checkJson(row.get_array().get(list));
+      size_t place = 0;
+      forEachElement(list, [&](ondemand::value item) {
+        if (place < order.size())
+          readItem(item, order[place], count, columns[order[place]]->info.name);
+        ++place;
+      });
+      if (place != order.size())
+        throw invalid("Expecting " + std::to_string(order.size()) + " values but got " + std::to_string(place) +
+                      " in row " + std::to_string(count) + " of 'data'");
+      ++count;
+    });
+    addAxisOfRows(count);
   }
 
   /// An element of "instances" that has a value for each input.

@@ -25,7 +25,7 @@ struct PredictBody final {
 enum class PredictForm {
   tensorFlow,
   explain, ///< with "method", "output", "targets", "steps" and "baselines" of an explanation
-  mlflow   ///< "dataframe_records" is another word for "instances"
+  mlflow   ///< "dataframe_records" is another word for "instances", and "dataframe_split" another form of it
 };
 
 /// Reads the body of a prediction, for a model of this signature. Types and lists are checked, sizes are not. Throws

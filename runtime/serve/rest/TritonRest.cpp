@@ -1,8 +1,10 @@
 //===- TritonRest.cpp - what Triton adds to the Open Inference Protocol ------------------------------------------===//
 #include "runtime/serve/rest/TritonRest.h"
 
-#include "runtime/serve/AccessLog.h"
+#include "runtime/serve/ModelMessages.h"
 #include "runtime/serve/RepositoryIndex.h"
+#include "runtime/serve/TritonSettings.h"
+#include "runtime/serve/rest/MessageJson.h"
 
 #include <nlohmann/json.hpp>
 
@@ -35,68 +37,15 @@ json readBody(const http::Request &request) {
   return body;
 }
 
+/// JSON of a client in an error, cut.
+std::string dump(const json &value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 256);
+}
+
 http::Response jsonResponse(const json &body) {
   http::Response response;
   response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
   return response;
-}
-
-json sumJson(const Statistics::Sum &sum) { return {{"count", sum.count}, {"ns", sum.time.count()}}; }
-
-json statisticsJson(const Version &version) {
-  Statistics sums = version.statistics();
-  json batches = json::array();
-  for (const auto &[size, times] : sums.batches)
-    batches.push_back({{"batch_size", size},
-                       {"compute_input", sumJson(times.first)},
-                       {"compute_infer", sumJson(times.second)},
-                       {"compute_output", sumJson({})}});
-  auto last = std::chrono::duration_cast<std::chrono::milliseconds>(sums.lastInference.time_since_epoch()).count();
-  return {{"name", version.model},
-          {"version", std::to_string(version.number)},
-          {"last_inference", last},
-          {"inference_count", sums.inferences},
-          {"execution_count", sums.executions},
-          {"inference_stats",
-           {{"success", sumJson(sums.success)},
-            {"fail", sumJson(sums.fail)},
-            {"queue", sumJson(sums.queue)},
-            {"compute_input", sumJson(sums.input)},
-            {"compute_infer", sumJson(sums.infer)},
-            {"compute_output", sumJson(sums.output)},
-            {"cache_hit", sumJson({})},
-            {"cache_miss", sumJson({})}}},
-          {"response_stats", json::object()},
-          {"batch_stats", batches},
-          {"memory_usage", json::array()}};
-}
-
-/// Inputs or outputs as Triton's configuration has them: without the axis of the batch where there is one.
-json tensorsJson(const std::vector<TensorInfo> &infos, bool batching) {
-  json tensors = json::array();
-  for (const TensorInfo &info : infos) {
-    std::vector<int64_t> dims(info.sizes.begin() + (batching ? 1 : 0), info.sizes.end());
-    tensors.push_back(
-        {{"name", info.name}, {"data_type", std::string("TYPE_") + openInferenceName(info.dtype)}, {"dims", dims}});
-  }
-  return tensors;
-}
-
-json policyJson(const tensorflow::serving::ModelServerConfig &config, const std::string &model) {
-  for (const auto &entry : config.model_config_list().config()) {
-    if (entry.name() != model)
-      continue;
-    const auto &policy = entry.model_version_policy();
-    if (policy.has_all())
-      return {{"all", json::object()}};
-    if (policy.has_specific())
-      return {{"specific",
-               {{"versions",
-                 std::vector<int64_t>(policy.specific().versions().begin(), policy.specific().versions().end())}}}};
-    if (policy.has_latest())
-      return {{"latest", {{"num_versions", std::max(policy.latest().num_versions(), 1u)}}}};
-  }
-  return {{"latest", {{"num_versions", 1}}}};
 }
 
 /// "systemsharedmemory[/region/R]/VERB" and "cudasharedmemory…": the verb; empty for other paths.
@@ -182,18 +131,28 @@ void TritonRest::control(const http::Request &request, const OpenInferencePath &
   });
 }
 
-/// Traces are the access log's lines, so nothing can be switched on here.
+/// A setting is a text, `trace_level` a list of them, and null asks for the default.
 json TritonRest::traceSetting(const http::Request &request, const OpenInferencePath &path) {
-  static const json settings = {{"trace_level", {"OFF"}}, {"trace_rate", "1000"}, {"trace_count", "-1"},
-                                {"log_frequency", "0"},   {"trace_file", ""},     {"trace_mode", "triton"}};
   if (!path.model.name.empty())
     findVersion(services.registry, {path.model.name, {}, {}});
-  if (request.method != "POST")
-    return settings;
-  json wanted = readBody(request);
-  for (const auto &[name, value] : wanted.items())
-    if (!settings.contains(name) || (!value.is_null() && value != settings[name]))
-      throw Error(Code::unimplemented, "unsupported trace setting '" + name.substr(0, 64) + "'");
+  if (request.method == "POST") {
+    TraceSettings wanted;
+    json body = readBody(request);
+    for (const auto &[name, value] : body.items()) {
+      std::vector<std::string> &values = wanted[name];
+      json texts = value.is_array() ? value : value.is_null() ? json::array() : json::array({value});
+      for (const json &text : texts) {
+        if (!text.is_string())
+          throw Error(Code::invalidArgument, "trace setting '" + name.substr(0, 64) +
+                                                 "': expected a string or a list of them, but got " + dump(value));
+        values.push_back(text.get<std::string>());
+      }
+    }
+    setTraceSettings(wanted);
+  }
+  json settings = json::object();
+  for (const auto &[name, values] : traceSettings())
+    settings[name] = name == "trace_level" ? json(values) : json(values.front());
   return settings;
 }
 
@@ -201,7 +160,7 @@ json TritonRest::index(const http::Request &request) {
   bool readyOnly = false;
   if (json body = readBody(request); body.contains("ready")) {
     if (!body["ready"].is_boolean())
-      throw Error(Code::invalidArgument, "expected true or false for 'ready', but got " + body["ready"].dump());
+      throw Error(Code::invalidArgument, "expected true or false for 'ready', but got " + dump(body["ready"]));
     readyOnly = body["ready"].get<bool>();
   }
   json models = json::array();
@@ -217,14 +176,14 @@ json TritonRest::statistics(const OpenInferencePath &path) {
   json all = json::array();
   auto addAvailable = [&](const std::string &model) {
     for (const std::shared_ptr<Version> &version : services.registry.available(model))
-      all.push_back(statisticsJson(*version));
+      all.push_back(toJson(toModelStatistics(*version)));
   };
   const ModelSpec &spec = path.model;
   if (spec.name.empty()) {
     for (const std::string &model : services.registry.models())
       addAvailable(model);
   } else if (spec.version || !spec.label.empty()) {
-    all.push_back(statisticsJson(*findVersion(services.registry, spec)));
+    all.push_back(toJson(toModelStatistics(*findVersion(services.registry, spec))));
   } else {
     findVersion(services.registry, spec); // an error for a model that is not served
     addAvailable(spec.name);
@@ -233,66 +192,28 @@ json TritonRest::statistics(const OpenInferencePath &path) {
 }
 
 json TritonRest::configuration(const OpenInferencePath &path) {
-  std::shared_ptr<Version> version = findVersion(services.registry, path.model);
-  const QueuePolicy &policy = version->policy();
-  bool batching = policy.batching;
-  json config = {{"name", version->model},
-                 {"platform", "mlc"},
-                 {"backend", "mlc"},
-                 {"default_model_filename", version->manifest().library},
-                 {"version_policy", policyJson(services.registry.config(), version->model)},
-                 {"max_batch_size", batching ? policy.maxBatch : 0},
-                 {"input", tensorsJson(version->signature().inputs, batching)},
-                 {"output", tensorsJson(version->signature().outputs, batching)},
-                 {"instance_group",
-                  {{{"name", version->model}, {"kind", "KIND_CPU"}, {"count", std::max(policy.concurrency, 1)}}}},
-                 {"parameters", json::object()}};
-  if (!version->labels().empty())
-    for (json &output : config["output"])
-      output["label_filename"] = "labels.txt";
-  if (batching)
-    config["dynamic_batching"] = {{"preferred_batch_size", policy.preferredSizes},
-                                  {"max_queue_delay_microseconds", policy.delay.count()},
-                                  {"priority_levels", policy.priorityLevels > 1 ? policy.priorityLevels : 0},
-                                  {"default_priority_level", policy.priorityLevels > 1 ? policy.defaultPriority : 0},
-                                  {"default_queue_policy",
-                                   {{"timeout_action", "REJECT"},
-                                    {"default_timeout_microseconds", policy.defaultTimeout.count()},
-                                    {"allow_timeout_override", true},
-                                    {"max_queue_size", policy.maxWaiting}}}};
-  return config;
+  return toJson(toModelConfig(*findVersion(services.registry, path.model), services.registry.config()));
 }
 
-/// Triton's switches: what was answered well, what the client was at fault for, and what the server was.
 json TritonRest::logSettings(const http::Request &request) {
-  AccessLog *log = services.telemetry.accessLog();
-  struct Switch final {
-    const char *name;
-    std::atomic<bool> *flag;
-  };
-  const Switch switches[] = {{"log_info", log ? &log->successes : nullptr},
-                             {"log_warning", log ? &log->clientErrors : nullptr},
-                             {"log_error", log ? &log->serverErrors : nullptr}};
-  json settings = {{"log_file", log ? log->path() : ""}, {"log_verbose_level", 0}, {"log_format", "default"}};
-  auto read = [&] {
-    for (const Switch &entry : switches)
-      settings[entry.name] = entry.flag && entry.flag->load();
-  };
-  read();
-  if (request.method != "POST")
-    return settings;
-  json wanted = readBody(request);
-  for (const auto &[name, value] : wanted.items()) {
-    auto it =
-        std::find_if(std::begin(switches), std::end(switches), [&](const Switch &entry) { return name == entry.name; });
-    bool settable = it != std::end(switches) && it->flag && value.is_boolean();
-    if (!settable && (!settings.contains(name) || settings[name] != value))
-      throw Error(Code::invalidArgument, "unsupported log setting '" + name.substr(0, 64) + "': " + value.dump());
+  if (request.method == "POST") {
+    LogSettings wanted;
+    json body = readBody(request);
+    for (const auto &[name, value] : body.items()) {
+      if (value.is_boolean())
+        wanted[name] = value.get<bool>();
+      else if (value.is_number_unsigned() && value.get<uint64_t>() <= UINT32_MAX)
+        wanted[name] = value.get<uint32_t>();
+      else if (value.is_string())
+        wanted[name] = value.get<std::string>();
+      else
+        throw Error(Code::invalidArgument, "unsupported log setting '" + name.substr(0, 64) + "': " + dump(value));
+    }
+    setLogSettings(services.telemetry.accessLog(), wanted);
   }
-  for (const Switch &entry : switches)
-    if (entry.flag && wanted.contains(entry.name))
-      entry.flag->store(wanted[entry.name].get<bool>());
-  read();
+  json settings = json::object();
+  for (const auto &[name, value] : serve::logSettings(services.telemetry.accessLog()))
+    std::visit([&](const auto &held) { settings[name] = held; }, value);
   return settings;
 }
 

@@ -1,6 +1,7 @@
 //===- GrpcServicesTest.cpp - each call of the services, over a channel within the process ------------------------===//
 #include "ServedModels.h"
 
+#include "runtime/serve/AccessLog.h"
 #include "runtime/serve/grpc/InferTensor.h"
 #include "runtime/serve/grpc/Server.h"
 #include "runtime/serve/grpc/TensorProto.h"
@@ -220,6 +221,85 @@ TEST_F(GrpcServices, ReloadReplacesTheConfigurationOrKeepsIt) {
   EXPECT_EQ(predict("model_spec { name: 'half' }" + twoValues).substr(0, 10), "NOT_FOUND:");
 }
 
+TEST_F(GrpcServices, ReloadSaysByHowMuchMetricsIncreased) {
+  predict("model_spec { name: 'half' }" + twoValues);
+  tfs::ReloadConfigResponse response;
+  call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest,
+       "config { model_config_list { config { name: 'half' base_path: '" + models.folder.path("half") +
+           "' model_platform: 'mlc' } } } metric_names: ['/tensorflow/serving/request_count', 'nv_inference_count', "
+           "'/none']",
+       &response);
+  ASSERT_EQ(response.metric_size(), 3);
+  EXPECT_EQ(response.metric(0).name(), "/tensorflow/serving/request_count");
+  EXPECT_TRUE(response.metric(0).has_int64_value_increase());
+  EXPECT_EQ(response.metric(0).int64_value_increase(), 0); // nothing was asked meanwhile
+  EXPECT_EQ(response.metric(2).int64_value_increase(), 0);
+  // A configuration of another kind, and none.
+  EXPECT_EQ(call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest, ""),
+            "INVALID_ARGUMENT: ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList "
+            "is currently supported");
+  EXPECT_EQ(call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest, "config { custom_model_config { } }")
+                .substr(0, 17),
+            "INVALID_ARGUMENT:");
+}
+
+TEST_F(GrpcServices, ReloadCountsTheWarmUpOfNewModels) {
+  writeVersion(models.folder.path("warm/1"), "half_plus_two", {{warmUpName, warmUpRecords(3)}});
+  tfs::ReloadConfigResponse response;
+  call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest,
+       "config { model_config_list { config { name: 'warm' base_path: '" + models.folder.path("warm") +
+           "' model_platform: 'mlc' } } } metric_names: '/tensorflow/serving/model_warmup_latency' "
+           "metric_names: '/tensorflow/serving/model_warmup_records_read'",
+       &response);
+  ASSERT_EQ(response.metric_size(), 2);
+  EXPECT_EQ(response.metric(0).int64_value_increase(), 1);
+  EXPECT_EQ(response.metric(1).int64_value_increase(), 3);
+}
+
+TEST_F(GrpcServices, PredictIgnoresFieldsThatItDoesNotKnow) {
+  // 5 to 7 are predict_streamed_options, client_id and request_options of newer clients.
+  auto request = parse<tfs::PredictRequest>("model_spec { name: 'half' }" + twoValues);
+  auto &unknown = *request.GetReflection()->MutableUnknownFields(&request);
+  unknown.AddLengthDelimited(5, std::string("\x08\x01", 2));
+  unknown.AddLengthDelimited(6, "me");
+  unknown.AddLengthDelimited(7, "");
+  grpc::ClientContext context;
+  tfs::PredictResponse response;
+  ASSERT_TRUE(prediction->Predict(&context, request, &response).ok());
+  EXPECT_EQ(response.outputs().at("y").float_val(0), 4);
+}
+
+TEST(GrpcMethodNames, AreCheckedWhereItIsAskedFor) {
+  ServedModels models;
+  models.services.checksMethodNames = true;
+  GrpcOptions options;
+  options.listenTcp = false;
+  options.socketPath = models.folder.path("socket");
+  GrpcServer server(models.services, options);
+  auto stub = tfs::PredictionService::NewStub(server.inProcessChannel());
+  auto refusal = [](const grpc::Status &status) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    return status.error_message();
+  };
+  std::string spec = "model_spec { name: 'half' }", input = features(example("[2]"));
+  grpc::ClientContext first, second, third, fourth;
+  tfs::ClassificationResponse classes;
+  EXPECT_EQ(refusal(stub->Classify(&first, parse<tfs::ClassificationRequest>(spec + input), &classes)),
+            "Expected classification signature method_name to be tensorflow/serving/classify. Was: "
+            "tensorflow/serving/predict");
+  tfs::RegressionResponse values;
+  EXPECT_EQ(refusal(stub->Regress(&second, parse<tfs::RegressionRequest>(spec + input), &values)),
+            "Expected regression signature method_name to be tensorflow/serving/regress. Was: "
+            "tensorflow/serving/predict");
+  tfs::MultiInferenceResponse both;
+  refusal(stub->MultiInference(
+      &third,
+      parse<tfs::MultiInferenceRequest>("tasks { " + spec + " method_name: 'tensorflow/serving/regress' }" + input),
+      &both));
+  tfs::PredictResponse prediction;
+  EXPECT_TRUE(stub->Predict(&fourth, parse<tfs::PredictRequest>(spec + twoValues), &prediction).ok());
+}
+
 // -- The Open Inference Protocol
 // ---------------------------------------------------------------------------------------
 
@@ -315,7 +395,9 @@ TEST_F(GrpcServices, AnswersWhatTheServerAndItsModelsAre) {
   call(*inference, &Stub::ServerMetadata, "", &server);
   EXPECT_EQ(server.name(), "mlc-serve");
   EXPECT_FALSE(server.version().empty());
-  EXPECT_GT(server.extensions_size(), 3);
+  EXPECT_EQ(std::vector<std::string>(server.extensions().begin(), server.extensions().end()),
+            (std::vector<std::string>{"binary_tensor_data", "classification", "parameters", "schedule_policy",
+                                      "statistics", "model_repository", "model_configuration", "logging"}));
 
   EXPECT_EQ(call(*inference, &Stub::ModelReady, "name: 'half'"), "ready: true");
   EXPECT_EQ(call(*inference, &Stub::ModelReady, "name: 'half' version: '1'"), "ready: true");
@@ -388,17 +470,78 @@ TEST_F(GrpcServices, TheRepositoryIsListedLoadedAndUnloaded) {
             "UNIMPLEMENTED:");
 }
 
-TEST_F(GrpcServices, ThereIsNoSharedMemoryAndNothingToSet) {
+TEST_F(GrpcServices, ThereIsNoSharedMemory) {
   using Stub = inference::GRPCInferenceService::Stub;
   EXPECT_EQ(call(*inference, &Stub::SystemSharedMemoryStatus, ""), "");
   EXPECT_EQ(call(*inference, &Stub::CudaSharedMemoryStatus, ""), "");
   EXPECT_EQ(call(*inference, &Stub::SystemSharedMemoryUnregister, ""), "");
   EXPECT_EQ(call(*inference, &Stub::CudaSharedMemoryUnregister, ""), "");
-  for (const std::string &answer :
-       {call(*inference, &Stub::SystemSharedMemoryRegister, "name: 'r'"),
-        call(*inference, &Stub::CudaSharedMemoryRegister, "name: 'r'"), call(*inference, &Stub::TraceSetting, ""),
-        call(*inference, &Stub::LogSettings, "")})
+  for (const std::string &answer : {call(*inference, &Stub::SystemSharedMemoryRegister, "name: 'r'"),
+                                    call(*inference, &Stub::CudaSharedMemoryRegister, "name: 'r'")})
     EXPECT_EQ(answer.substr(0, 14), "UNIMPLEMENTED:");
+}
+
+TEST_F(GrpcServices, TraceSettingsAreFixed) {
+  auto trace = [&](const std::string &text, inference::TraceSettingResponse *response = nullptr) {
+    return call(*inference, &inference::GRPCInferenceService::Stub::TraceSetting, text, response);
+  };
+  inference::TraceSettingResponse all, ofModel;
+  trace("", &all);
+  EXPECT_EQ(all.settings().at("trace_level").value(0), "OFF");
+  EXPECT_EQ(all.settings().at("trace_mode").value(0), "triton");
+  EXPECT_EQ(all.settings_size(), 6);
+  trace(
+      "model_name: 'half' settings { key: 'trace_level' value { value: 'OFF' } } settings { key: 'trace_rate' value { "
+      "} }",
+      &ofModel); // what holds anyway, and the default
+  EXPECT_EQ(ofModel.settings_size(), 6);
+  EXPECT_EQ(trace("settings { key: 'trace_level' value { value: 'TIMESTAMPS' } }").substr(0, 54),
+            "UNIMPLEMENTED: unsupported trace setting 'trace_level'");
+  EXPECT_EQ(trace("settings { key: 'other' value { } }").substr(0, 48),
+            "UNIMPLEMENTED: unsupported trace setting 'other'");
+  EXPECT_EQ(trace("model_name: 'no'"), "NOT_FOUND: Request for unknown model: 'no' is not found");
+}
+
+TEST(GrpcLogSettings, SwitchTheAccessLog) {
+  TemporaryFolder folder;
+  TelemetryOptions telemetry;
+  telemetry.accessLog = folder.path("log");
+  ServedModels models(telemetry);
+  GrpcOptions options;
+  options.listenTcp = false;
+  options.socketPath = folder.path("socket");
+  GrpcServer server(models.services, options);
+  auto stub = inference::GRPCInferenceService::NewStub(server.inProcessChannel());
+  auto set = [&](const std::string &text, inference::LogSettingsResponse &response) {
+    grpc::ClientContext context;
+    return stub->LogSettings(&context, parse<inference::LogSettingsRequest>(text), &response);
+  };
+  inference::LogSettingsResponse settings;
+  ASSERT_TRUE(set("", settings).ok());
+  EXPECT_EQ(settings.settings().at("log_file").string_param(), folder.path("log"));
+  EXPECT_EQ(settings.settings().at("log_format").string_param(), "default");
+  EXPECT_TRUE(settings.settings().at("log_verbose_level").has_uint32_param());
+  for (const char *name : {"log_info", "log_warning", "log_error"})
+    EXPECT_TRUE(settings.settings().at(name).bool_param()) << name;
+  ASSERT_TRUE(
+      set("settings { key: 'log_info' value { bool_param: false } } settings { key: 'log_verbose_level' value { "
+          "uint32_param: 0 } }",
+          settings)
+          .ok());
+  EXPECT_FALSE(settings.settings().at("log_info").bool_param());
+  EXPECT_FALSE(models.telemetry.accessLog()->successes);
+  EXPECT_TRUE(models.telemetry.accessLog()->serverErrors);
+  // Nothing changes where something is wrong.
+  for (const char *wrong : {"settings { key: 'log_info' value { uint32_param: 1 } }",
+                            "settings { key: 'log_verbose_level' value { uint32_param: 1 } }",
+                            "settings { key: 'log_file' value { string_param: '/other' } }",
+                            "settings { key: 'other' value { bool_param: true } }"}) {
+    grpc::Status status =
+        set(std::string("settings { key: 'log_error' value { bool_param: false } }") + wrong, settings);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << wrong;
+    EXPECT_EQ(status.error_message().substr(0, 24), "unsupported log setting ");
+  }
+  EXPECT_TRUE(models.telemetry.accessLog()->serverErrors);
 }
 
 TEST_F(GrpcServices, AStreamAnswersInTheOrderOfCompletionAndKeepsIds) {

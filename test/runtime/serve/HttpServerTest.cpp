@@ -287,6 +287,13 @@ TEST_F(HttpServer, InflatesBodies) {
   EXPECT_EQ(ask(compress(compress(std::string(1'000'000, 'a')))), 200); // inflated once
 }
 
+TEST_F(HttpServer, AnswersAsItIs) {
+  serve();
+  Answer answer = HttpClient(server->port()).ask("POST", "/", std::string(100'000, 'a'), "Accept-Encoding: gzip\r\n");
+  EXPECT_FALSE(answer.headers.contains("content-encoding"));
+  EXPECT_EQ(answer.body, "POST /\n" + std::string(100'000, 'a'));
+}
+
 TEST(Inflate, KeepsToItsLimits) {
   std::string output, second, third, zeros(20 << 20, '\0'), small = compress(zeros);
   EXPECT_EQ(http::inflate(small, 20 << 20, 2000, 64, output), http::Inflation::done);

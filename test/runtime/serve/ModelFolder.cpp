@@ -2,6 +2,8 @@
 #include "ModelFolder.h"
 
 #include "runtime/serve/Manifest.h"
+#include "runtime/train/TfRecord.h"
+#include "tensorflow_serving.pb.h"
 
 #include <fstream>
 #include <stdexcept>
@@ -21,6 +23,19 @@ TemporaryFolder::TemporaryFolder() {
 TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
   fs::remove_all(folder, ignored);
+}
+
+std::string warmUpRecords(int count) {
+  tensorflow::serving::PredictionLog log;
+  tensorflow::TensorProto &tensor = (*log.mutable_predict_log()->mutable_request()->mutable_inputs())["x"];
+  tensor.set_dtype(tensorflow::DT_FLOAT);
+  tensor.mutable_tensor_shape()->add_dim()->set_size(1);
+  tensor.mutable_tensor_shape()->add_dim()->set_size(1);
+  tensor.add_float_val(1);
+  std::string records;
+  for (int i = 0; i < count; ++i)
+    records += mlc::train::tfRecord(log.SerializeAsString());
+  return records;
 }
 
 void writeFile(const std::string &path, const std::string &text) {

@@ -30,6 +30,10 @@ void writeVersion(const std::string &folder, const std::string &fake,
 /// The same, but leaves out the manifest: what a copy looks like that has not ended.
 void writeIncompleteVersion(const std::string &folder, const std::string &fake);
 
+/// Where a version has its recorded requests, and `count` of them: predictions of one element for an input `x`.
+constexpr const char *warmUpName = "assets.extra/tf_serving_warmup_requests";
+std::string warmUpRecords(int count);
+
 void writeFile(const std::string &path, const std::string &text);
 std::string readFile(const std::string &path);
 

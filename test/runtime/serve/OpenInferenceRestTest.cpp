@@ -644,10 +644,13 @@ TEST_F(OpenInferenceRestTest, HasTritonsSettings) {
   EXPECT_EQ(post("/v2/logging", R"({"log_verbose_level":0})").status, 200);
   expectError(post("/v2/logging", R"({"log_info":true})"), 400, "unsupported log setting 'log_info'");
   expectError(post("/v2/logging", R"({"other":1})"), 400, "unsupported log setting 'other'");
+  expectError(post("/v2/logging", R"({"log_verbose_level":4294967296})"), 400, "unsupported log setting");
+  expectError(post("/v2/logging", R"({"log_info":null})"), 400, "unsupported log setting 'log_info': null");
   json trace = json::parse(get("/v2/trace/setting").body);
   EXPECT_EQ(trace["trace_level"], json{"OFF"});
   EXPECT_EQ(json::parse(get("/v2/models/half/trace/setting").body), trace);
   EXPECT_EQ(post("/v2/trace/setting", R"({"trace_level":["OFF"],"trace_rate":null})").status, 200);
+  expectError(post("/v2/trace/setting", R"({"trace_rate":1})"), 400, "expected a string or a list of them, but got 1");
   expectError(post("/v2/trace/setting", R"({"trace_level":["TIMESTAMPS"]})"), 501,
               "unsupported trace setting 'trace_level'");
   expectError(get("/v2/models/none/trace/setting"), 404, "is not found");

@@ -462,4 +462,51 @@ TEST_F(RegistryTest, KeepsTheOldVersionWhenGoldenOutputsDiffer) {
   EXPECT_EQ(answer({"m", {}, ""}), 3);
 }
 
+/// TensorFlow Serving's requests take longer while another model is loaded.
+TEST_F(RegistryTest, AnswersWhileAnotherModelIsLoaded) {
+  write("m/1");
+  registry().reload(config(model("m")));
+  write("slow/1", "slow", {{warmUpName, warmUpRecords(12)}}); // 600 ms of warm-up on one of the two threads
+  std::atomic<bool> loaded{false};
+  std::chrono::nanoseconds load{0}, longest{0};
+  std::thread loader([&] {
+    Clock::time_point start = Clock::now();
+    registry().reload(config(model("m") + model("slow")));
+    load = Clock::now() - start;
+    loaded = true;
+  });
+  int answered = 0;
+  for (; !loaded; ++answered) {
+    Clock::time_point start = Clock::now();
+    EXPECT_EQ(answer({"m", {}, ""}), 3);
+    longest = std::max<std::chrono::nanoseconds>(longest, Clock::now() - start);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  loader.join();
+  EXPECT_GT(load, std::chrono::milliseconds(500));
+  EXPECT_LT(longest, load / 3);
+  EXPECT_GT(answered, 5);
+}
+
+TEST_F(RegistryTest, SaysThatTwoFoldersAreTheSameVersion) {
+  write("m/1", "half_plus_two");
+  write("m/0001", "half_plus_two");
+  registry().reload(config(model("m")));
+  EXPECT_EQ(states("m"), "1:AVAILABLE");
+  EXPECT_EQ(logs("are the same version"), 1u);
+}
+
+TEST_F(RegistryTest, SaysThatLoggingIsNotByModel) {
+  write("m/1");
+  registry().reload(config(model("m", "logging_config { sampling_config { sampling_rate: 0.1 } }")));
+  EXPECT_EQ(logs("model m: logging_config has no effect; --access_log"), 1u);
+}
+
+TEST_F(RegistryTest, TakesFileUris) {
+  write("m/1");
+  registry().reload(
+      config("config { name: 'm' base_path: 'file://" + folder.path("m") + "' model_platform: 'tensorflow' }"));
+  EXPECT_EQ(states("m"), "1:AVAILABLE");
+}
+
 } // namespace

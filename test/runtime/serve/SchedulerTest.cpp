@@ -219,6 +219,22 @@ TEST(Scheduler, TakesTheHigherPriorityFirst) {
   running.get();
 }
 
+TEST(Scheduler, TakesTheQueuesInTurn) {
+  Scheduler scheduler(1);
+  Library library(model("slow"));
+  Queue busy(scheduler, library, {}), other(scheduler, library, {});
+  auto running = std::async(std::launch::async, [&] { return send(busy, {1}, 1).get(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::vector<std::future<Answer>> flood;
+  for (int i = 0; i < 10; ++i)
+    flood.push_back(send(busy, {1}, 1));
+  std::future<Answer> late = send(other, {1}, 1);
+  // It waits for what runs and one of the flood at most, not for all of it.
+  EXPECT_LT(late.get().timing.queue, flood[4].get().timing.queue);
+  flood.back().get();
+  running.get();
+}
+
 TEST(Scheduler, ServesManyThreadsAtOnce) {
   Scheduler scheduler(4);
   Library library(model("half_plus_two"));

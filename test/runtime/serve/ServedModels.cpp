@@ -10,8 +10,11 @@ namespace mlc::serve::test {
 
 namespace {
 
-RegistryOptions onlyWhenAsked() {
+RegistryOptions onlyWhenAsked(Telemetry &telemetry) {
   RegistryOptions options;
+  options.load.warmedUp = [&telemetry](const std::string &folder, const WarmUpReport &report) {
+    telemetry.warmedUp(folder, report);
+  };
   options.poll = std::chrono::milliseconds(-1);
   options.maxLoadRetries = 0;
   options.log = [](const std::string &) {};
@@ -20,7 +23,8 @@ RegistryOptions onlyWhenAsked() {
 
 } // namespace
 
-ServedModels::ServedModels(const TelemetryOptions &options) : registry(onlyWhenAsked(), scheduler), telemetry(options) {
+ServedModels::ServedModels(const TelemetryOptions &options)
+    : telemetry(options), registry(onlyWhenAsked(telemetry), scheduler) {
   writeVersion(folder.path("half/1"), "half_plus_two");
   writeVersion(folder.path("half/2"), "half_plus_three");
   writeVersion(folder.path("classes/7"), "identity", {{"labels.txt", "cat\ndog\nemu\n"}});

@@ -40,8 +40,8 @@ struct ServedModels {
 
   TemporaryFolder folder;
   Scheduler scheduler{1};
-  Registry registry;
   RecordingTelemetry telemetry;
+  Registry registry;
   Services services{registry, telemetry};
 };
 

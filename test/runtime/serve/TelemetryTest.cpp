@@ -170,6 +170,75 @@ TEST(Metrics, AreServedOnTwoPaths) {
   EXPECT_EQ(call(monitoring, makeRequest("POST", "/metrics")).status, 405);
 }
 
+TEST(Metrics, CountWarmUps) {
+  ServedModels models;
+  writeVersion(models.folder.path("empty/1"), "half_plus_two", {{warmUpName, warmUpRecords(3)}});
+  writeVersion(models.folder.path("half/3"), "half_plus_two", {{warmUpName, warmUpRecords(2) + "cut off"}});
+  models.registry.poll();
+  std::string text = metricsText(models.telemetry.metrics().tensorFlow(models.registry));
+  auto labels = [&](const char *version, const char *status) {
+    return "{model_path=\"" + models.folder.path(version) + "\",status=\"" + status + "\"}";
+  };
+  EXPECT_TRUE(has(text, "# TYPE :tensorflow:serving:model_warmup_latency histogram"));
+  EXPECT_TRUE(has(text, ":tensorflow:serving:model_warmup_latency_count" + labels("empty/1", "OK") + " 1")) << text;
+  EXPECT_TRUE(has(text, ":tensorflow:serving:model_warmup_records_read" + labels("empty/1", "OK") + " 3"));
+  EXPECT_TRUE(has(text, ":tensorflow:serving:model_warmup_records_read" + labels("half/3", "DATA_LOSS") + " 2"));
+}
+
+TEST(Metrics, CountTheSamplesThatFillBatches) {
+  ServedModels models;
+  LoadOptions options;
+  options.queue.batching = true;
+  options.queue.maxBatch = 8;
+  options.queue.allowedSizes = {4, 8};
+  writeVersion(models.folder.path("padded/1"), "half_plus_two");
+  std::shared_ptr<Version> version =
+      Version::load("padded", 1, models.folder.path("padded/1"), options, models.scheduler);
+  for (int64_t rows : {1, 4, 3}) {
+    std::vector<float> values(rows, 1);
+    std::vector<std::vector<std::byte>> storage;
+    Request request;
+    request.inputs = {{"x", MLC_F32, {rows, 1}, values.data(), values.size() * sizeof(float)}};
+    EXPECT_EQ(version->inferNow(std::move(request), storage)[0].sizes[0], rows);
+  }
+  EXPECT_EQ(version->statistics().padding, (std::map<int64_t, uint64_t>{{0, 1}, {1, 1}, {3, 1}}));
+  // A model of the registry is filled up by nothing.
+  OpenInferenceRest rest(models.services);
+  call(std::ref(rest), makeRequest("POST", "/v2/models/half/infer",
+                                   R"({"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[1]}]})"));
+  std::string text = metricsText(models.telemetry.metrics().tensorFlow(models.registry));
+  const std::string name = ":tensorflow:serving:batching_session:padding_size",
+                    half = "{model_name=\"half\",version=\"2\"";
+  EXPECT_TRUE(has(text, "# TYPE " + name + " histogram"));
+  EXPECT_TRUE(has(text, name + "_count" + half + "} 1")) << text;
+  EXPECT_TRUE(has(text, name + "_sum" + half + "} 0"));
+  EXPECT_TRUE(has(text, name + "_bucket" + half + ",le=\"1\"} 1"));
+}
+
+TEST(Metrics, CountTheLinesOfTheAccessLog) {
+  TemporaryFolder folder;
+  TelemetryOptions telemetry;
+  telemetry.accessLog = folder.path("log");
+  ServedModels models(telemetry);
+  OpenInferenceRest rest(models.services);
+  auto infer = [&](const std::string &value) {
+    call(std::ref(rest),
+         makeRequest("POST", "/v2/models/half/infer",
+                     R"({"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[)" + value + "]}]}"));
+  };
+  infer("1");
+  infer("2");
+  infer("-12345"); // fails
+  models.telemetry.accessLog()->successes = false;
+  infer("1");
+  std::string text = metricsText(models.telemetry.metrics().tensorFlow(models.registry));
+  const std::string name = ":tensorflow:serving:request_log_count{model_name=\"half\",status_code=";
+  EXPECT_TRUE(has(text, name + "\"OK\"} 2")) << text;
+  EXPECT_TRUE(has(text, name + "\"INVALID_ARGUMENT\"} 1"));
+  EXPECT_TRUE(has(text, ":tensorflow:serving:request_count{model_name=\"half\",status=\"OK\"} 3"));
+  EXPECT_EQ(models.telemetry.metrics().totals(models.registry).at(":tensorflow:serving:request_log_count"), 3);
+}
+
 TEST(Metrics, HaveTheirPathFromAConfiguration) {
   TemporaryFolder folder;
   auto path = [&](const std::string &text) {

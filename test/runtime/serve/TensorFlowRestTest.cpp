@@ -134,6 +134,50 @@ TEST_F(TensorFlowRestTest, AnswersStatus) {
   EXPECT_EQ(failure("GET", "/v1/models/unknown"), "404 Could not find any versions of model unknown");
 }
 
+TEST_F(TensorFlowRestTest, AnswersStatusOfWhatCannotBeServed) {
+  // It is 200 in any case, so whoever asks whether a model is ready has to look into it.
+  writeVersion(served.folder.path("empty/3"), "broken");
+  served.registry.poll();
+  json answer = get("/v1/models/empty");
+  EXPECT_EQ(answer["ready"], false);
+  EXPECT_EQ(answer["model_version_status"][0]["version"], "3");
+  EXPECT_EQ(answer["model_version_status"][0]["state"], "END");
+  EXPECT_EQ(answer["model_version_status"][0]["status"]["error_code"], "FAILED_PRECONDITION");
+  EXPECT_NE(answer["model_version_status"][0]["status"]["error_message"], "");
+  // Versions that were unloaded are listed, too.
+  served.registry.unload("classes");
+  EXPECT_EQ(get("/v1/models/classes")["model_version_status"][0]["state"], "END");
+}
+
+TEST_F(TensorFlowRestTest, TakesLabelsOfAnyCharacters) {
+  auto config = served.registry.config();
+  for (auto &model : *config.mutable_model_config_list()->mutable_config())
+    if (model.name() == "half")
+      (*model.mutable_version_labels())["blue-green 2"] = 1;
+  config.mutable_model_config_list()->mutable_config()->RemoveLast(); // `empty`, which cannot be loaded
+  served.registry.reload(config);
+  EXPECT_EQ(post("/v1/models/half/labels/blue-green%202:predict", R"({"inputs": [[1.0]]})"), R"({"outputs": [[2.5]]})");
+}
+
+TEST_F(TensorFlowRestTest, LeavesRankAndTypeToTheModel) {
+  EXPECT_EQ(failure("POST", "/v1/models/half:predict", R"({"instances": [[[1.0]]]})"),
+            "400 input 'x': expected sizes [-1,-1], but got [1,1,1]");
+  EXPECT_EQ(failure("POST", "/v1/models/half:predict", R"({"inputs": 1.0})"),
+            "400 input 'x': expected sizes [-1,-1], but got []");
+  EXPECT_EQ(failure("POST", "/v1/models/half:predict", R"({"instances": [[1.0], [2.0, 3.0]]})").substr(0, 4), "400 ");
+}
+
+TEST_F(TensorFlowRestTest, ChecksMethodNamesWhereItIsAskedFor) {
+  served.services.checksMethodNames = true;
+  EXPECT_EQ(failure("POST", "/v1/models/classes:classify", R"({"examples": [{"x": 1}]})"),
+            "400 Expected classification signature method_name to be tensorflow/serving/classify. Was: "
+            "tensorflow/serving/predict");
+  EXPECT_EQ(failure("POST", "/v1/models/half:regress", R"({"examples": [{"x": 1}]})"),
+            "400 Expected regression signature method_name to be tensorflow/serving/regress. Was: "
+            "tensorflow/serving/predict");
+  EXPECT_EQ(post("/v1/models/half:predict", R"({"instances": [[1.0]]})"), R"({"predictions": [[3.5]]})");
+}
+
 TEST_F(TensorFlowRestTest, AnswersMetadata) {
   json expected = json::parse(R"({
     "model_spec": {"name": "half", "signature_name": "", "version": "1"},

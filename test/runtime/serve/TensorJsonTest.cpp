@@ -240,7 +240,50 @@ TEST(TensorJson, ReadsTheWordsOfMlflow) {
   PredictBody body = readPredictBody(R"({"dataframe_records": [{"x": 1}, {"x": 2}]})", one, PredictForm::mlflow);
   EXPECT_EQ(body.inputs[0].sizes, Sizes{2});
   EXPECT_THROW(readPredictBody(R"({"dataframe_records": [{"x": 1}]})", one), Error);
-  EXPECT_THROW(readPredictBody(R"({"dataframe_split": {}})", one, PredictForm::mlflow), Error);
+}
+
+TEST(TensorJson, ReadsMlflowsSplitForm) {
+  Signature two = signature({MLC_F32, MLC_I64});
+  const std::string y = two.inputs[1].name;
+  auto read = [&](const std::string &text) { return readPredictBody(text, two, PredictForm::mlflow); };
+  for (const std::string &text :
+       {R"({"dataframe_split": {"columns": ["x", ")" + y + R"("], "index": [0, 1], "data": [[1.5, 2], [2.5, 3]]}})",
+        R"({"dataframe_split": {"data": [[2, 1.5], [3, 2.5]], "columns": [")" + y + R"(", "x"]}, "other": 1}x)"}) {
+    PredictBody body = read(text);
+    EXPECT_TRUE(body.rows);
+    ASSERT_EQ(body.inputs.size(), 2u);
+    EXPECT_EQ(body.inputs[0].sizes, Sizes{2});
+    EXPECT_EQ(static_cast<const float *>(body.inputs[0].data)[1], 2.5f);
+    EXPECT_EQ(static_cast<const int64_t *>(body.inputs[1].data)[1], 3);
+  }
+  EXPECT_EQ(read(R"({"dataframe_split": {"columns": ["x", ")" + y + R"("], "data": [[[1, 2], 3]]}})").inputs[0].sizes,
+            (Sizes{1, 2}));
+  auto refusal = [&](const std::string &split) {
+    try {
+      read(R"({"dataframe_split": )" + split + "}");
+    } catch (const Error &error) {
+      EXPECT_EQ(error.code, Code::invalidArgument);
+      return std::string(error.what());
+    }
+    ADD_FAILURE() << "expected an error for " << split;
+    return std::string();
+  };
+  const std::string both = R"("columns": ["x", ")" + y + R"("])";
+  EXPECT_HAS(refusal("[]"), "Expecting 'dataframe_split' to be an object");
+  EXPECT_HAS(refusal("{}"), "to have a list 'columns'");
+  EXPECT_HAS(refusal("{" + both + "}"), "to have a list 'data'");
+  EXPECT_HAS(refusal("{" + both + R"(, "data": 1})"), "to have a list 'data'");
+  EXPECT_HAS(refusal("{" + both + R"(, "data": []})"), "No values");
+  EXPECT_HAS(refusal("{" + both + R"(, "data": [1]})"), "Expecting lists in 'data'");
+  EXPECT_HAS(refusal("{" + both + R"(, "data": [[1]]})"), "Expecting 2 values but got 1 in row 0");
+  EXPECT_HAS(refusal("{" + both + R"(, "data": [[1, 2, 3]]})"), "Expecting 2 values but got 3 in row 0");
+  EXPECT_HAS(refusal(R"({"columns": ["x"], "data": [[1]]})"), "Expecting 2 columns but got 1");
+  EXPECT_HAS(refusal(R"({"columns": ["x", "x"], "data": [[1]]})"), "Unexpected column: x");
+  EXPECT_HAS(refusal(R"({"columns": ["x", "none"], "data": [[1]]})"), "Unexpected column: none");
+  EXPECT_HAS(refusal(R"({"columns": [1], "data": [[1]]})"), "Expecting names in 'columns'");
+  EXPECT_HAS(refusal("{" + both + R"(, "data": [[1, 2)"), "JSON Parse error");
+  EXPECT_THROW(readPredictBody(R"({"dataframe_split": {"columns": ["x"], "data": [[1]]}})", signature({MLC_F32})),
+               Error);
 }
 
 TEST(TensorJson, WritesRowsAndColumns) {

@@ -1,5 +1,5 @@
 //===- ModelMessages.cpp - what the Open Inference Protocol says of models ----------------------------------------===//
-#include "runtime/serve/grpc/ModelMessages.h"
+#include "runtime/serve/ModelMessages.h"
 
 #include "runtime/serve/RepositoryIndex.h"
 #include "runtime/serve/rest/OpenInferencePath.h"
@@ -89,6 +89,16 @@ std::vector<int64_t> availableVersions(const Registry &registry, const std::stri
   return numbers;
 }
 
+ServerMetadataResponse serverMetadata() {
+  ServerMetadataResponse response;
+  response.set_name("mlc-serve");
+  response.set_version(MLC_SERVE_VERSION);
+  for (const char *name : {"binary_tensor_data", "classification", "parameters", "schedule_policy", "statistics",
+                           "model_repository", "model_configuration", "logging"})
+    response.add_extensions(name);
+  return response;
+}
+
 ModelMetadataResponse toModelMetadata(const Version &version, const std::vector<int64_t> &available) {
   ModelMetadataResponse response;
   response.set_name(version.model);
@@ -119,6 +129,9 @@ ModelConfig toModelConfig(const Version &version, const tensorflow::serving::Mod
   result.set_max_batch_size(batching ? static_cast<int32_t>(std::min<int64_t>(policy.maxBatch, INT32_MAX)) : 0);
   setTensors(version.signature().inputs, batching, *result.mutable_input());
   setTensors(version.signature().outputs, batching, *result.mutable_output());
+  if (!version.labels().empty())
+    for (ModelOutput &output : *result.mutable_output())
+      output.set_label_filename("labels.txt");
   auto *group = result.add_instance_group();
   group->set_name(version.model);
   group->set_kind(ModelInstanceGroup::KIND_CPU);

@@ -1,7 +1,7 @@
 //===- ModelMessages.h - what the Open Inference Protocol says of models ------------------------------- -*- C++
 //-*-===//
-#ifndef MLC_RUNTIME_SERVE_GRPC_MODELMESSAGES_H
-#define MLC_RUNTIME_SERVE_GRPC_MODELMESSAGES_H
+#ifndef MLC_RUNTIME_SERVE_MODELMESSAGES_H
+#define MLC_RUNTIME_SERVE_MODELMESSAGES_H
 
 #include "inference.pb.h"
 #include "runtime/serve/Registry.h"
@@ -19,6 +19,8 @@ std::shared_ptr<Version> findModel(const Registry &registry, const std::string &
 /// Numbers of the versions that can be used, increasing.
 std::vector<int64_t> availableVersions(const Registry &registry, const std::string &model);
 
+/// Name, version and extensions of this server.
+inference::ServerMetadataResponse serverMetadata();
 inference::ModelMetadataResponse toModelMetadata(const Version &version, const std::vector<int64_t> &available);
 inference::ModelConfig toModelConfig(const Version &version, const tensorflow::serving::ModelServerConfig &config);
 inference::ModelStatistics toModelStatistics(const Version &version);
