@@ -17,7 +17,7 @@ ENVIRONMENTS = {
     "triton": ([["tritonclient[http,grpc]==2.73.*"]], ["test_tritonclient_http", "test_tritonclient_grpc", "test_wire"]),
     "kserve": ([["kserve==0.21.*"]], ["test_kserve_rest", "test_kserve_grpc", "test_wire"]),
     # No client but curl, sockets, a browser and a balancer.
-    "plain": ([], ["test_tensorflow_rest", "test_page", "test_rolling", "test_lifecycle"]),
+    "plain": ([], ["test_tensorflow_rest", "test_command", "test_page", "test_rolling", "test_lifecycle"]),
 }
 
 

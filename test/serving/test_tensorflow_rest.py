@@ -76,6 +76,44 @@ class TensorFlowRest(ServeTest):
         self.assertEqual(request(self.models + ":predict", {"instances": [[1.0]]})[0], 200)
         self.assertIsNone(server.process.poll())
 
+    def test_large_bodies_are_served_up_to_the_limit(self):
+        server = self.half()
+
+        def most_memory():  # KiB
+            with open(f"/proc/{server.process.pid}/status") as file:
+                return int(file.read().split("VmHWM:")[1].split()[0])
+
+        body = b'{"instances": [[1.0]]' + b" " * 100_000_000 + b"}"
+        answer = exchange(server.rest_port, b"POST /v1/models/half:predict HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                          b"Content-Length: %d\r\n\r\n" % len(body) + body, 60)
+        self.assertTrue(answer.endswith(b'{"predictions": [[3.5]]}'), answer[:200])
+        # What is larger than may be is refused before it is read, whether it says so or not.
+        before = most_memory()
+        post = b"POST /v1/models/half:predict HTTP/1.1\r\nHost: h\r\n"
+        self.assertIn(b" 413 ", exchange(server.rest_port, post + b"Content-Length: 300000000\r\n\r\n"))
+        self.assertIn(b" 413 ", exchange(server.rest_port, post + b"Transfer-Encoding: chunked\r\n\r\n12000000\r\n" + b"x" * 1000))
+        self.assertLess(most_memory() - before, 50_000)
+        self.assertEqual(request(self.models + ":predict", {"instances": [[1.0]]})[0], 200)
+
+    def test_half_closed_and_slow_connections_leave_room_for_others(self):
+        server = self.half("--rest_api_num_threads=2")
+        idle = []
+        for data in (b"", b"POST /v1/models/half:predict HTT", b"POST /v1/models/half:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{"):
+            for _ in range(50):
+                connection = socket.create_connection(("127.0.0.1", server.rest_port), timeout=20)
+                self.addCleanup(connection.close)
+                connection.sendall(data)
+                idle.append(connection)
+        for connection in idle[::2]:
+            connection.shutdown(socket.SHUT_WR)
+        for _ in range(20):
+            self.assertEqual(request(self.models + ":predict", {"instances": [[1.0]]})[0], 200)
+        whole = b'{"instances": [[1.0]]}'
+        with socket.create_connection(("127.0.0.1", server.rest_port), timeout=20) as connection:
+            connection.sendall(b"POST /v1/models/half:predict HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(whole) + whole)
+            connection.shutdown(socket.SHUT_WR)
+            self.assertTrue(connection.makefile("rb").read().endswith(b'{"predictions": [[3.5]]}'))
+
     def test_every_route_of_the_document_answers(self):
         server = self.half()
         document = json.loads(request(server.url + "/openapi.json")[2])

@@ -161,6 +161,27 @@ class TensorFlowServingTest(ServeTest):
             self.reload("name: 'bad' base_path: 'relative' model_platform: 'tensorflow'")
         self.assertEqual(tf.make_ndarray(self.predict(np.array([[2]], np.float32), name="other").outputs["y"]).tolist(), [[4]])
 
+    def test_reload_reports_metrics(self):
+        message = model_management_pb2.ReloadConfigRequest()
+        text_format.Parse("config { model_config_list { config { " + self.config("half") + " } } }", message)
+        if not hasattr(message, "metric_names"):
+            self.skipTest("the stubs are of before metric_names")
+        message.metric_names.append("/tensorflow/serving/request_count")
+        answer = self.models.HandleReloadConfigRequest(message, timeout=60)
+        self.assertEqual([(metric.name, metric.int64_value_increase) for metric in answer.metric],
+                         [("/tensorflow/serving/request_count", 0)])
+
+    def test_predict_ignores_options_of_newer_clients(self):
+        message = predict_pb2.PredictRequest()
+        message.model_spec.name = "half"
+        message.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array([[2]], np.float32)))
+        message.predict_streamed_options.SetInParent()
+        if "client_id" in message.DESCRIPTOR.fields_by_name:
+            message.client_id = b"me"
+        if "request_options" in message.DESCRIPTOR.fields_by_name:
+            message.request_options.SetInParent()
+        self.assertEqual(tf.make_ndarray(self.prediction.Predict(message).outputs["y"]).tolist(), [[4]])
+
     def test_rest_agrees(self):
         status, _, body = request(self.server.url + "/v1/models/half:predict", {"instances": [[2, 4]]})
         self.assertEqual((status, json.loads(body)), (200, {"predictions": [[4.0, 5.0]]}))

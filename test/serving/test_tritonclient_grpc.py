@@ -24,7 +24,7 @@ class TritonClientTest(ServeTest):
                           "model_version_policy { all {} } } " for name in ("half", "slow"))
         with open(self.path("models.config"), "w") as file:
             file.write(f"model_config_list {{ {configs} }}")
-        self.server = self.serve(f"--model_config_file={self.path('models.config')}")
+        self.server = self.serve(f"--model_config_file={self.path('models.config')}", f"--access_log={self.path('access.log')}")
         self.client = triton.InferenceServerClient(f"127.0.0.1:{self.server.port}")
         self.addCleanup(self.client.close)
 
@@ -149,6 +149,19 @@ class TritonClientTest(ServeTest):
         self.assertTrue(self.client.is_model_ready("half"))
         self.assertEqual(self.client.infer("half", [self.input()]).as_numpy("y").tolist(), [[4, 5, 6]])
         self.assert_fails("NOT_FOUND", "none", lambda: self.client.load_model("none"))
+
+    def test_settings(self):
+        settings = self.client.get_log_settings(as_json=True)["settings"]
+        self.assertEqual((settings["log_file"], settings["log_info"]), ({"string_param": self.path("access.log")}, {"bool_param": True}))
+        settings = self.client.update_log_settings({"log_info": False}, as_json=True)["settings"]
+        self.assertEqual((settings["log_info"]["bool_param"], settings["log_error"]["bool_param"]), (False, True))
+        self.assert_fails("INVALID_ARGUMENT", "unsupported log setting 'log_verbose_level'",
+                          lambda: self.client.update_log_settings({"log_verbose_level": 1}))
+        settings = self.client.get_trace_settings("half", as_json=True)["settings"]
+        self.assertEqual(settings["trace_level"], {"value": ["OFF"]})
+        self.client.update_trace_settings(settings={"trace_level": None, "trace_rate": "1000"})
+        self.assert_fails("UNIMPLEMENTED", "unsupported trace setting 'trace_level'",
+                          lambda: self.client.update_trace_settings(settings={"trace_level": ["TIMESTAMPS"]}))
 
     def test_shared_memory(self):
         self.assertEqual(len(self.client.get_system_shared_memory_status().regions), 0)

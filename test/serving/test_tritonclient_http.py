@@ -96,6 +96,9 @@ class TritonClientTest(ServeTest):
     def test_settings_and_shared_memory(self):
         self.assertEqual(self.client.get_log_settings()["log_verbose_level"], 0)
         self.assertEqual(self.client.get_trace_settings("half")["trace_level"], ["OFF"])
+        self.client.update_trace_settings(settings={"trace_level": None, "trace_rate": "1000"})
+        self.assert_fails(501, "unsupported trace setting", lambda: self.client.update_trace_settings(settings={"trace_level": ["TIMESTAMPS"]}))
+        self.assert_fails(400, "unsupported log setting", lambda: self.client.update_log_settings({"log_info": True}))  # there is no log
         self.assertEqual(self.client.get_system_shared_memory_status(), [])
         self.assertEqual(self.client.get_cuda_shared_memory_status(), [])
         self.client.unregister_system_shared_memory()
