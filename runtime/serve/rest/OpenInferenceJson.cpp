@@ -22,25 +22,32 @@ constexpr size_t mostAxes = 32; // of an input, fewer than levels
 
 Error invalid(const std::string &message) { return Error(Code::invalidArgument, message); }
 
-/// Whether a call of simdjson succeeded; a member that is missing or null is no failure, everything else throws.
+/// Throws where a call of simdjson failed.
 void check(simdjson::error_code error, std::string_view what) {
   if (error)
     throw invalid("failed to parse the request JSON buffer: " + std::string(what) + ": " +
                   simdjson::error_message(error));
 }
 
-/// The member of an object; nothing where it is missing or null.
-std::optional<ondemand::value> member(ondemand::object &object, std::string_view name) {
-  ondemand::value value;
-  simdjson::error_code error = object.find_field_unordered(name).get(value);
-  if (error == simdjson::NO_SUCH_FIELD)
-    return std::nullopt;
-  check(error, name);
-  bool null = false;
-  check(value.is_null().get(null), name);
-  if (null)
-    return std::nullopt;
-  return value;
+/// Calls visit(key, value) for the members of an object in their order, but for those that are null. Not by name:
+/// find_field_unordered goes back to the start for it, where simdjson 3.0 takes whatever it has passed for valid, and
+/// reads anywhere where it was not.
+template <typename Visit> void forEachMember(ondemand::object &object, std::string_view what, Visit visit) {
+  for (auto member : object) {
+    ondemand::field field;
+    check(std::move(member).get(field), what);
+    std::string_view key;
+    check(field.unescaped_key().get(key), what);
+    bool null = false;
+    check(field.value().is_null().get(null), key);
+    if (!null)
+      visit(key, field.value());
+  }
+}
+
+/// Whether `name` is the key, for the first time; of members that are there twice, the first counts.
+bool isFirst(std::string_view key, std::string_view name, bool &seen) {
+  return key == name && !std::exchange(seen, true);
 }
 
 std::string readString(ondemand::value value, std::string_view name) {
@@ -240,22 +247,19 @@ public:
       : request(request), json(json), binary(binary) {}
 
   void read(ondemand::object object) {
-    if (auto id = member(object, "id"))
-      request.id = readString(*id, "id");
-    if (auto parameters = member(object, "parameters"))
-      readParameters(*parameters);
-    auto inputs = member(object, "inputs");
-    if (!inputs)
+    bool hasId = false, hasParameters = false, hasInputs = false, hasOutputs = false;
+    forEachMember(object, "document", [&](std::string_view key, ondemand::value value) {
+      if (isFirst(key, "id", hasId))
+        request.id = readString(value, "id");
+      else if (isFirst(key, "parameters", hasParameters))
+        readParameters(value);
+      else if (isFirst(key, "inputs", hasInputs))
+        readInputs(value);
+      else if (isFirst(key, "outputs", hasOutputs))
+        readOutputs(value);
+    });
+    if (!hasInputs)
       throw invalid("expected 'inputs' in the request, but got none");
-    ondemand::array array;
-    check(inputs->get_array().get(array), "inputs");
-    for (auto element : array) {
-      ondemand::object input;
-      check(std::move(element).get_object().get(input), "inputs");
-      readInput(input);
-    }
-    if (auto outputs = member(object, "outputs"))
-      readOutputs(*outputs);
     if (!binary.empty())
       throw invalid("unexpected additional input data: " + std::to_string(binary.size()) +
                     " bytes behind the binary tensors");
@@ -265,59 +269,97 @@ private:
   void readParameters(ondemand::value value) {
     ondemand::object parameters;
     check(value.get_object().get(parameters), "parameters");
-    if (auto flag = member(parameters, "binary_data_output"))
-      request.binaryOutputs = readBool(*flag, "binary_data_output");
-    if (auto priority = member(parameters, "priority"))
-      request.priority = static_cast<uint32_t>(
-          std::min<uint64_t>(readCount(*priority, "priority"), std::numeric_limits<uint32_t>::max()));
-    if (auto timeout = member(parameters, "timeout"))
-      request.timeout = std::chrono::microseconds(
-          std::min<uint64_t>(readCount(*timeout, "timeout"), uint64_t(365) * 24 * 3600 * 1'000'000));
-    auto readNumber = [&](const char *name, std::optional<int64_t> &number) {
-      if (auto value = member(parameters, name))
-        number = static_cast<int64_t>(std::min<uint64_t>(readCount(*value, name), INT64_MAX));
+    auto number = [](ondemand::value value, std::string_view name, uint64_t most) {
+      return std::min(readCount(value, name), most);
     };
-    if (auto method = member(parameters, "explain"))
-      request.explanation.method = readString(*method, "explain");
-    if (auto output = member(parameters, "explain_output"))
-      request.explanation.output = readString(*output, "explain_output");
-    readNumber("explain_target", request.explanation.target);
-    readNumber("explain_steps", request.explanation.steps);
+    bool hasOutput = false, hasPriority = false, hasTimeout = false, hasMethod = false, hasExplained = false,
+         hasTarget = false, hasSteps = false;
+    forEachMember(parameters, "parameters", [&](std::string_view key, ondemand::value value) {
+      if (isFirst(key, "binary_data_output", hasOutput))
+        request.binaryOutputs = readBool(value, "binary_data_output");
+      else if (isFirst(key, "priority", hasPriority))
+        request.priority = static_cast<uint32_t>(number(value, "priority", std::numeric_limits<uint32_t>::max()));
+      else if (isFirst(key, "timeout", hasTimeout))
+        request.timeout = std::chrono::microseconds(number(value, "timeout", uint64_t(365) * 24 * 3600 * 1'000'000));
+      else if (isFirst(key, "explain", hasMethod))
+        request.explanation.method = readString(value, "explain");
+      else if (isFirst(key, "explain_output", hasExplained))
+        request.explanation.output = readString(value, "explain_output");
+      else if (isFirst(key, "explain_target", hasTarget))
+        request.explanation.target = static_cast<int64_t>(number(value, "explain_target", INT64_MAX));
+      else if (isFirst(key, "explain_steps", hasSteps))
+        request.explanation.steps = static_cast<int64_t>(number(value, "explain_steps", INT64_MAX));
+    });
+  }
+
+  void readInputs(ondemand::value value) {
+    ondemand::array array;
+    check(value.get_array().get(array), "inputs");
+    for (auto element : array) {
+      ondemand::object input;
+      check(std::move(element).get_object().get(input), "inputs");
+      readInput(input);
+    }
   }
 
   void readInput(ondemand::object input) {
     Tensor tensor;
-    auto required = [&](std::string_view name) {
-      auto value = member(input, name);
-      if (!value)
-        throw invalid("expected '" + std::string(name) + "' in input '" + tensor.name + "', but got none");
-      return *value;
-    };
-    tensor.name = readString(required("name"), "name");
-    tensor.dtype = readType(readString(required("datatype"), "datatype"), tensor.name);
-    readSizes(required("shape"), tensor);
+    std::string datatype;
     std::optional<uint64_t> binaryBytes;
-    if (auto value = member(input, "parameters")) {
-      ondemand::object parameters;
-      check(value->get_object().get(parameters), "parameters");
-      if (member(parameters, "shared_memory_region"))
-        throw Error(Code::unimplemented, "unsupported shared memory for input '" + tensor.name + "'");
-      if (auto size = member(parameters, "binary_data_size"))
-        binaryBytes = readCount(*size, "binary_data_size");
-    }
-    int64_t count = elementCount(tensor.sizes);
-    size_t bytes = size_t(count) * elementSize(tensor.dtype);
+    bool hasName = false, hasType = false, hasShape = false, hasParameters = false, hasData = false, isShared = false,
+         isRead = false;
+    forEachMember(input, "inputs", [&](std::string_view key, ondemand::value value) {
+      if (isFirst(key, "name", hasName)) {
+        tensor.name = readString(value, "name");
+      } else if (isFirst(key, "datatype", hasType)) {
+        datatype = readString(value, "datatype");
+      } else if (isFirst(key, "shape", hasShape)) {
+        readSizes(value, tensor);
+      } else if (isFirst(key, "parameters", hasParameters)) {
+        readInputParameters(value, binaryBytes, isShared);
+      } else if (isFirst(key, "data", hasData)) {
+        isRead = hasName && hasType && hasShape && !binaryBytes && !isShared;
+        if (isRead)
+          readData(value, tensor, datatype);
+      }
+    });
+    for (auto [there, name] : {std::pair(hasName, "name"), {hasType, "datatype"}, {hasShape, "shape"}})
+      if (!there)
+        throw invalid("expected '" + std::string(name) + "' in input '" + tensor.name + "', but got none");
+    tensor.dtype = readType(datatype, tensor.name);
+    if (isShared)
+      throw Error(Code::unimplemented, "unsupported shared memory for input '" + tensor.name + "'");
     if (binaryBytes) {
+      size_t bytes = size_t(elementCount(tensor.sizes)) * elementSize(tensor.dtype);
       if (*binaryBytes != bytes)
         throw invalid("input '" + tensor.name + "': expected " + std::to_string(bytes) + " bytes for " +
                       openInferenceName(tensor.dtype) + sizesText(tensor.sizes) + ", but got binary_data_size " +
                       std::to_string(*binaryBytes));
       tensor.data = takeBinary(binary, bytes, tensor.name).data();
       tensor.bytes = bytes;
-    } else {
-      readData(required("data"), tensor, count, bytes);
+    } else if (!hasData) {
+      throw invalid("expected 'data' in input '" + tensor.name + "', but got none");
+    } else if (!isRead) { // it stands before what says how it is read
+      check(input.reset().error(), "inputs");
+      bool again = false;
+      forEachMember(input, "inputs", [&](std::string_view key, ondemand::value value) {
+        if (isFirst(key, "data", again))
+          readData(value, tensor, datatype);
+      });
     }
     request.inputs.push_back(std::move(tensor));
+  }
+
+  static void readInputParameters(ondemand::value value, std::optional<uint64_t> &binaryBytes, bool &isShared) {
+    ondemand::object parameters;
+    check(value.get_object().get(parameters), "parameters");
+    bool hasSize = false;
+    forEachMember(parameters, "parameters", [&](std::string_view key, ondemand::value value) {
+      if (isFirst(key, "binary_data_size", hasSize))
+        binaryBytes = readCount(value, "binary_data_size");
+      else if (key == "shared_memory_region")
+        isShared = true;
+    });
   }
 
   static mlc_dtype readType(const std::string &name, const std::string &input) {
@@ -338,7 +380,10 @@ private:
     }
   }
 
-  void readData(ondemand::value value, Tensor &tensor, int64_t count, size_t bytes) {
+  void readData(ondemand::value value, Tensor &tensor, const std::string &datatype) {
+    tensor.dtype = readType(datatype, tensor.name);
+    int64_t count = elementCount(tensor.sizes);
+    size_t bytes = size_t(count) * elementSize(tensor.dtype);
     if (tensor.dtype == MLC_F16 || tensor.dtype == MLC_BF16)
       throw invalid("receiving " + std::string(openInferenceName(tensor.dtype)) +
                     " data via JSON is not supported. Please use the binary data format for input " + tensor.name);
@@ -359,22 +404,33 @@ private:
       ondemand::object object;
       check(std::move(element).get_object().get(object), "outputs");
       InferenceRequest::Output output;
-      auto name = member(object, "name");
-      if (!name)
+      bool hasName = false, hasParameters = false, isShared = false;
+      forEachMember(object, "outputs", [&](std::string_view key, ondemand::value value) {
+        if (isFirst(key, "name", hasName))
+          output.name = readString(value, "name");
+        else if (isFirst(key, "parameters", hasParameters))
+          readOutputParameters(value, output, isShared);
+      });
+      if (!hasName)
         throw invalid("expected 'name' in an output of the request, but got none");
-      output.name = readString(*name, "name");
-      if (auto value = member(object, "parameters")) {
-        ondemand::object parameters;
-        check(value->get_object().get(parameters), "parameters");
-        if (member(parameters, "shared_memory_region"))
-          throw Error(Code::unimplemented, "unsupported shared memory for output '" + output.name + "'");
-        if (auto flag = member(parameters, "binary_data"))
-          output.binary = readBool(*flag, "binary_data");
-        if (auto classes = member(parameters, "classification"))
-          output.classes = readCount(*classes, "classification");
-      }
+      if (isShared)
+        throw Error(Code::unimplemented, "unsupported shared memory for output '" + output.name + "'");
       request.outputs.push_back(std::move(output));
     }
+  }
+
+  static void readOutputParameters(ondemand::value value, InferenceRequest::Output &output, bool &isShared) {
+    ondemand::object parameters;
+    check(value.get_object().get(parameters), "parameters");
+    bool hasBinary = false, hasClasses = false;
+    forEachMember(parameters, "parameters", [&](std::string_view key, ondemand::value value) {
+      if (isFirst(key, "binary_data", hasBinary))
+        output.binary = readBool(value, "binary_data");
+      else if (isFirst(key, "classification", hasClasses))
+        output.classes = readCount(value, "classification");
+      else if (key == "shared_memory_region")
+        isShared = true;
+    });
   }
 
   InferenceRequest &request;
