@@ -1,4 +1,5 @@
-"""Races a step of training executables against PyTorch and Keras, interleaved, one pinned thread, on random data.
+"""Races a step of training executables against PyTorch and Keras, interleaved, one thread on the first core
+that is allowed (taskset), on random data.
 
 usage: training.py [--models mnist,mlp,resnet,gpt,lstm] [--peers torch,keras] [--rounds 3] [--steps 20] [--python PATH of a Python with the peers]
 Writes a table: milliseconds a step of each, and the ratio over mlc. Every program warms up by an epoch that does not count.
@@ -12,6 +13,7 @@ import sys
 import tempfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+CORE = str(min(os.sched_getaffinity(0)))
 OPT = os.path.join(ROOT, "build", "release", "bin", "mlc-opt")
 EXAMPLES = {"mnist": "mnist_cnn", "mlp": "mlp", "resnet": "resnet18_cifar", "gpt": "gpt", "lstm": "lstm_classifier"}
 BATCHES = {"mnist": (32, 128), "mlp": (128,), "resnet": (32,), "gpt": (8,), "lstm": (64,)}
@@ -145,7 +147,7 @@ def run_mlc(program, folder, model, batch, steps):
 
     def seconds(epochs):
         start = time.perf_counter()
-        subprocess.run(["taskset", "-c", "0", program, "--data", os.path.join(folder, f"{model}-{batch}.npz"), "--batch", str(batch),
+        subprocess.run(["taskset", "-c", CORE, program, "--data", os.path.join(folder, f"{model}-{batch}.npz"), "--batch", str(batch),
                         "--epochs", str(epochs), "--threads", "1", "--verbose", "0"], check=True)
         return time.perf_counter() - start
 
@@ -179,7 +181,7 @@ def main():
                     for peer in options.peers.split(","):
                         if peer == "keras" and model not in ("mnist", "mlp"):
                             continue
-                        done = subprocess.run(["taskset", "-c", "0", options.python, __file__, "--steps", str(options.steps), "--worker", peer, model,
+                        done = subprocess.run(["taskset", "-c", CORE, options.python, __file__, "--steps", str(options.steps), "--worker", peer, model,
                                                str(batch)], check=True, capture_output=True, text=True)
                         times.setdefault(peer, []).append(float(re.findall(r"[0-9.]+", done.stdout)[-1]))
                 own = statistics.median(times["mlc"])
