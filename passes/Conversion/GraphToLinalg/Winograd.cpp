@@ -12,13 +12,16 @@
 //   rows, columns  z[i, j, n, y, x, f] = sum over p, q of K[i, p] K[j, q] dy[n, 4 y + p, 4 x + q, f]
 //   products       m[i, j, c, f]       = sum over t of v[i, j, t, c] z[i, j, t, f]
 //   rows, columns  dw[c, a, b, f]      = sum over i, j of P[a, i] P[b, j] m[i, j, c, f]
-// Each is a sum of products, so register tiles do the transformations too. Filters have the channels that lanes run
-// over innermost, so they are turned by two axes alone, which takes squares of vectors.
+// In a training program a convolution whose filter is small takes a block of images at a time through all steps, so
+// that the transformed tiles stay in the second cache. But where the gradient of the filter reads the same v, it is
+// made once, for all images. Each is a sum of products, so register tiles do the transformations too. Filters have the
+// channels that lanes run over innermost, so they are turned by two axes alone, which takes squares of vectors.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Conversion/GraphToLinalg/Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlc::graph;
@@ -102,6 +105,38 @@ Value transformInput(Lowering &lower, Value input, ArrayRef<Size> inputShape, Ar
   return collapse(lower, v, {{0}, {1}, {2, 3, 4}, {5}});
 }
 
+/// The result of the sizes `shape` of a convolution, from the transformed tiles v of its input and its filter.
+Value multiplyTiles(Lowering &lower, Value v, Value filter, ArrayRef<Size> shape) {
+  OpBuilder &b = lower.b;
+  SizeBuilder &sizes = lower.sizes;
+  auto number = [&](int64_t value) { return sizes.constant(value); };
+  auto dim = [&](int64_t i) { return b.getAffineDimExpr(i); };
+  Size images = shape[0], outer = shape[3], number6 = number(6), number4 = number(4);
+  Size high = sizes.ceilDiv(shape[1], number4), wide = sizes.ceilDiv(shape[2], number4);
+  Size count = sizes.mul(sizes.mul(images, high), wide);
+  Value output = matrix(lower, {4, 6}, kOutput);
+  Value m = contract(lower, v, {dim(0), dim(1), dim(2), dim(4)}, filter, {dim(0), dim(1), dim(4), dim(3)},
+                     {number6, number6, count, outer}, 5);
+  m = collapse(lower, m, {{0}, {1, 2, 3}});
+  Size rest = sizes.mul(sizes.mul(number6, count), outer);
+  Value r = contract(lower, output, {dim(0), dim(2)}, m, {dim(2), dim(1)}, {number4, rest}, 3);
+  r = expand(lower, r, {{0}, {1, 2, 3, 4, 5}}, {number4, number6, images, high, wide, outer});
+  Value o = contract(lower, output, {dim(4), dim(6)}, r, {dim(2), dim(6), dim(0), dim(1), dim(3), dim(5)},
+                     {images, high, number4, wide, number4, outer}, 7);
+  o = collapse(lower, o, {{0}, {1, 2}, {3, 4}, {5}});
+  auto type = RankedTensorType::get(getStaticSizes(shape), b.getF32Type());
+  if (o.getType() == type)
+    return o;
+  SmallVector<OpFoldResult> offsets(4, number(0)), extents(shape.begin(), shape.end()), steps(4, number(1));
+  return tensor::ExtractSliceOp::create(b, lower.loc, type, o, offsets, extents, steps);
+}
+
+/// What the transformed tiles of a block may take, so that they stay in the second cache until they are summed; and the
+/// largest filter that is read once for each of them.
+constexpr int64_t kBytesOfBlock = 3 << 18, kBytesOfFilter = 1 << 20;
+/// Tiles that read a filter once.
+constexpr int64_t kTilesOfBlock = 64;
+
 struct LowerWinogradConv final : GraphPattern<WinogradConvOp> {
   using GraphPattern::GraphPattern;
   LogicalResult matchAndRewrite(WinogradConvOp op, OpAdaptor adaptor,
@@ -109,29 +144,101 @@ struct LowerWinogradConv final : GraphPattern<WinogradConvOp> {
     Lowering lower(rewriter, op.getLoc());
     SizeBuilder &sizes = lower.sizes;
     ArrayRef<Size> inputShape = shapeOf(op.getInput()), shape = shapeOf(op);
-    auto number = [&](int64_t value) { return sizes.constant(value); };
-    auto dim = [&](int64_t i) { return rewriter.getAffineDimExpr(i); };
-    Size images = inputShape[0], outer = shape[3], number6 = number(6), number4 = number(4);
-    Size high = sizes.ceilDiv(shape[1], number4), wide = sizes.ceilDiv(shape[2], number4);
-    Size count = sizes.mul(sizes.mul(images, high), wide);
-    Value v = transformInput(lower, adaptor.getInput(), inputShape, op.getPads(), high, wide);
-    Value output = matrix(lower, {4, 6}, kOutput);
-    Value m = contract(lower, v, {dim(0), dim(1), dim(2), dim(4)}, adaptor.getFilter(),
-                       {dim(0), dim(1), dim(4), dim(3)}, {number6, number6, count, outer}, 5);
-    m = collapse(lower, m, {{0}, {1, 2, 3}});
-    Size rest = sizes.mul(sizes.mul(number6, count), outer);
-    Value r = contract(lower, output, {dim(0), dim(2)}, m, {dim(2), dim(1)}, {number4, rest}, 3);
-    r = expand(lower, r, {{0}, {1, 2, 3, 4, 5}}, {number4, number6, images, high, wide, outer});
-    Value o = contract(lower, output, {dim(4), dim(6)}, r, {dim(2), dim(6), dim(0), dim(1), dim(3), dim(5)},
-                       {images, high, number4, wide, number4, outer}, 7);
-    o = collapse(lower, o, {{0}, {1, 2}, {3, 4}, {5}});
-    RankedTensorType type = convertedType(op);
-    if (o.getType() != type) {
-      SmallVector<OpFoldResult> offsets(4, number(0)), extents(shape.begin(), shape.end()), steps(4, number(1));
-      o = tensor::ExtractSliceOp::create(rewriter, op.getLoc(), type, o, offsets, extents, steps);
+    Size four = sizes.constant(4), high = sizes.ceilDiv(shape[1], four), wide = sizes.ceilDiv(shape[2], four);
+    auto transform = [&](Lowering &here, Value input, ArrayRef<Size> sizesOfInput) {
+      return transformInput(here, input, sizesOfInput, op.getPads(), high, wide);
+    };
+    bool keepsTiles = isReadByFilterGradient(op);
+    std::optional<int64_t> block = imagesOfBlock(op, keepsTiles);
+    if (!block) {
+      Value v = transform(lower, adaptor.getInput(), inputShape);
+      rewriter.replaceOp(op, multiplyTiles(lower, v, adaptor.getFilter(), shape));
+      return success();
     }
-    rewriter.replaceOp(op, o);
+    Value all = keepsTiles ? transform(lower, adaptor.getInput(), inputShape) : adaptor.getInput();
+    rewriter.replaceOp(op, overBlocks(lower, op, *block, [&](Lowering &inside, Size first, ArrayRef<Size> part) {
+                         Value v;
+                         if (keepsTiles) {
+                           Size tiles = inside.sizes.mul(high, wide);
+                           v = slice(inside, all, 2, inside.sizes.mul(first, tiles), inside.sizes.mul(part[0], tiles));
+                         } else {
+                           Shape images(inputShape);
+                           images[0] = part[0];
+                           v = transform(inside, slice(inside, all, 0, first, part[0]), images);
+                         }
+                         return multiplyTiles(inside, v, adaptor.getFilter(), part);
+                       }));
     return success();
+  }
+
+private:
+  /// Whether a filter's gradient takes the same transformed tiles of the input, which then are kept for it.
+  static bool isReadByFilterGradient(WinogradConvOp op) {
+    return llvm::any_of(op.getInput().getUsers(), [&](Operation *user) {
+      auto gradient = dyn_cast<WinogradFilterGradientOp>(user);
+      return gradient && gradient.getInput() == op.getInput() && gradient.getPads() == op.getPads();
+    });
+  }
+
+  /// Images that go through the steps together; nothing where all of them do. Only in training programs: others run
+  /// their batches on many threads.
+  std::optional<int64_t> imagesOfBlock(WinogradConvOp op, bool keepsTiles) const {
+    ArrayRef<Size> shape = shapeOf(op);
+    auto height = getConstant(shape[1]), width = getConstant(shape[2]), out = getConstant(shape[3]),
+         in = getConstant(shapeOf(op.getInput())[3]), images = getConstant(shape[0]);
+    if (!op.getFilter().getDefiningOp<WinogradFilterOp>() || !height || !width || !in || !out ||
+        36 * 4 * *in * *out > kBytesOfFilter)
+      return std::nullopt;
+    int64_t tiles = static_cast<int64_t>(llvm::divideCeil(*height, 4) * llvm::divideCeil(*width, 4));
+    int64_t bytes = tiles * 36 * 4 * (keepsTiles ? *out : *in + *out);
+    int64_t block = std::max(static_cast<int64_t>(llvm::divideCeil(kTilesOfBlock, tiles)), kBytesOfBlock / bytes);
+    if (images && *images < 2 * block)
+      return std::nullopt;
+    return block;
+  }
+
+  /// The part of `value` from `first` on, of `count` elements of `axis`.
+  static Value slice(Lowering &lower, Value value, int64_t axis, Size first, Size count) {
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<OpFoldResult> offsets(type.getRank(), lower.b.getIndexAttr(0)),
+        steps(offsets.size(), lower.b.getIndexAttr(1));
+    SmallVector<OpFoldResult> extents = tensor::getMixedSizes(lower.b, lower.loc, value);
+    offsets[axis] = first;
+    extents[axis] = count;
+    return tensor::ExtractSliceOp::create(lower.b, lower.loc, value, offsets, extents, steps);
+  }
+
+  /// The result of `op` by blocks of images, one after the other; what is left of them, one by one where only a run
+  /// knows how many. `build` gives the result of the images from `first` on, of the sizes `part`.
+  Value overBlocks(Lowering &lower, WinogradConvOp op, int64_t block,
+                   llvm::function_ref<Value(Lowering &, Size first, ArrayRef<Size> part)> build) const {
+    OpBuilder &b = lower.b;
+    SizeBuilder &sizes = lower.sizes;
+    ArrayRef<Size> shape = shapeOf(op);
+    auto insert = [&](Value all, Size first, int64_t images) -> Value {
+      Lowering inside(b, lower.loc);
+      Shape part(shape);
+      part[0] = inside.sizes.constant(images);
+      Value result = build(inside, first, part);
+      SmallVector<OpFoldResult> offsets(4, b.getIndexAttr(0)), steps(4, b.getIndexAttr(1));
+      offsets[0] = first;
+      return tensor::InsertSliceOp::create(b, lower.loc, result, all, offsets,
+                                           SmallVector<OpFoldResult>(part.begin(), part.end()), steps);
+    };
+    auto loop = [&](Value all, Size begin, Size end, int64_t images) -> Value {
+      return scf::ForOp::create(b, lower.loc, lower.index(begin), lower.index(end), lower.index(images), all,
+                                [&](OpBuilder &, Location loc, Value first, ValueRange carried) {
+                                  scf::YieldOp::create(b, loc, insert(carried[0], Size(first), images));
+                                })
+          .getResult(0);
+    };
+    Size size = sizes.constant(block), whole = sizes.mul(sizes.floorDiv(shape[0], size), size);
+    Value all = loop(lower.empty(convertedType(op), shape), sizes.constant(0), whole, block);
+    if (auto images = getConstant(shape[0])) {
+      int64_t rest = *images % block;
+      return rest ? insert(all, whole, rest) : all;
+    }
+    return loop(all, whole, shape[0], 1);
   }
 };
 

@@ -194,3 +194,58 @@ func.func @scan_of_sizes_that_a_step_knows(%x: tensor<3x2xi1>, %y: tensor<?x?xf3
   } -> tensor<3x?x?xf32>
   return %0 : tensor<3x?x?xf32>
 }
+
+// -----
+
+/// In a training program four images at a time pass through the steps, and what is left one by one.
+// CHECK-LABEL: @winograd_blocks
+// CHECK-SAME: %[[X:.*]]: tensor<?x11x11x64xf32>
+func.func @winograd_blocks(%x: tensor<?x11x11x64xf32>, %w: tensor<64x32x3x3xf32>) -> tensor<?x13x13x32xf32> {
+  // CHECK: %[[MOST:.*]] = scf.for %[[AT:.*]] = %{{.*}} to %[[WHOLE:.*]] step %{{.*}} iter_args(%[[ALL:.*]] = %{{.*}})
+  // CHECK: tensor.extract_slice %[[X]][%[[AT]], 0, 0, 0] [4, 11, 11, 64]
+  // CHECK: tensor.insert_slice %{{.*}} into %[[ALL]][%[[AT]], 0, 0, 0] [4, 13, 13, 32]
+  // CHECK: scf.for %[[LAST:.*]] = %[[WHOLE]] to %{{.*}} iter_args(%[[REST:.*]] = %[[MOST]])
+  // CHECK: tensor.extract_slice %[[X]][%[[LAST]], 0, 0, 0] [1, 11, 11, 64]
+  // CHECK: tensor.insert_slice %{{.*}} into %[[REST]][%[[LAST]], 0, 0, 0] [1, 13, 13, 32]
+  %u = graph.winograd_filter %w {turned} : tensor<64x32x3x3xf32> -> tensor<6x6x64x32xf32>
+  %0 = graph.winograd_conv %x, %u {pads = array<i64: 2, 2, 2, 2>} : (tensor<?x11x11x64xf32>, tensor<6x6x64x32xf32>) -> tensor<?x13x13x32xf32>
+  return %0 : tensor<?x13x13x32xf32>
+}
+
+// -----
+
+/// Of a known batch, what is left is one block. The gradient of the filter reads the same tiles of the input, so they are
+/// made once, for all images.
+// CHECK-LABEL: @winograd_blocks_of_kept_tiles
+func.func @winograd_blocks_of_kept_tiles(%x: tensor<21x13x13x32xf32>, %w: tensor<64x32x3x3xf32>, %dy: tensor<21x11x11x64xf32>) -> (tensor<21x11x11x64xf32>, tensor<64x32x3x3xf32>) {
+  // CHECK: scf.for %[[AT:.*]] = {{.*}} iter_args(%[[ALL:.*]] =
+  // CHECK: tensor.extract_slice %{{.*}}[0, 0, %{{.*}}, 0] [6, 6, 81, 32] [1, 1, 1, 1] : tensor<6x6x189x32xf32>
+  // CHECK: tensor.insert_slice %{{.*}} into %[[ALL]][%[[AT]], 0, 0, 0] [9, 11, 11, 64]
+  // CHECK-NOT: scf.for
+  // CHECK: tensor.insert_slice %{{.*}} [3, 11, 11, 64]
+  %u = graph.winograd_filter %w : tensor<64x32x3x3xf32> -> tensor<6x6x32x64xf32>
+  %0 = graph.winograd_conv %x, %u {pads = array<i64: 0, 0, 0, 0>} : (tensor<21x13x13x32xf32>, tensor<6x6x32x64xf32>) -> tensor<21x11x11x64xf32>
+  %1 = graph.winograd_filter_gradient %x, %dy {pads = array<i64: 0, 0, 0, 0>} : (tensor<21x13x13x32xf32>, tensor<21x11x11x64xf32>) -> tensor<64x32x3x3xf32>
+  return %0, %1 : tensor<21x11x11x64xf32>, tensor<64x32x3x3xf32>
+}
+
+// -----
+
+/// A model that does not train runs its batches on many threads, all images at a time.
+// CHECK-LABEL: @no_winograd_blocks_of_weight
+func.func @no_winograd_blocks_of_weight(%x: tensor<?x11x11x64xf32>, %u: tensor<6x6x64x32xf32>) -> tensor<?x13x13x32xf32> {
+  // CHECK-NOT: scf.for
+  %0 = graph.winograd_conv %x, %u {pads = array<i64: 2, 2, 2, 2>} : (tensor<?x11x11x64xf32>, tensor<6x6x64x32xf32>) -> tensor<?x13x13x32xf32>
+  return %0 : tensor<?x13x13x32xf32>
+}
+
+// -----
+
+/// A filter that would be read from beyond the second cache for each block.
+// CHECK-LABEL: @no_winograd_blocks_of_large_filter
+func.func @no_winograd_blocks_of_large_filter(%x: tensor<?x8x8x128xf32>, %w: tensor<128x128x3x3xf32>) -> tensor<?x8x8x128xf32> {
+  // CHECK-NOT: scf.for
+  %u = graph.winograd_filter %w : tensor<128x128x3x3xf32> -> tensor<6x6x128x128xf32>
+  %0 = graph.winograd_conv %x, %u {pads = array<i64: 1, 1, 1, 1>} : (tensor<?x8x8x128xf32>, tensor<6x6x128x128xf32>) -> tensor<?x8x8x128xf32>
+  return %0 : tensor<?x8x8x128xf32>
+}
