@@ -91,6 +91,20 @@ LogicalResult PowOp::buildGradients(GradientBuilder &g) {
   return success();
 }
 
+/// `dy` where `result` compares with a number as `direction` says, else 0. Where `dy` is that of a maximum over windows
+/// of `result`, each window gives its own to a place that has its maximum, so windows are chosen, which are fewer than
+/// places.
+static Value chooseBy(GradientBuilder &g, CompareDirection direction, Value result, Value number, Value dy) {
+  auto pool = dy.getDefiningOp<PoolGradientOp>();
+  auto type = cast<RankedTensorType>(number.getType());
+  if (!pool || pool.getKind() != PoolKind::max || pool.getInput() != result || !dy.use_empty() ||
+      !type.hasStaticShape() || type.getNumElements() != 1 || type.getRank() > g.rank(dy))
+    return g.where(g.compare(direction, result, number), dy);
+  Value chosen = g.where(g.compare(direction, pool.getPooled(), number), pool.getCotangent());
+  return g.make<PoolGradientOp>(PoolKind::max, result, chosen, pool.getPooled(), pool.getKernel(), pool.getStrides(),
+                                pool.getPads(), pool.getChannelsLast());
+}
+
 /// A maximum takes from where `direction` holds between the operand and the other one. Against a constant the result
 /// says as much as the operand, and is what the next op has read: the operand is not kept for it.
 static LogicalResult buildExtremum(GradientBuilder &g, Value lhs, Value rhs, Value result, CompareDirection direction) {
@@ -100,7 +114,7 @@ static LogicalResult buildExtremum(GradientBuilder &g, Value lhs, Value rhs, Val
     g.give(i, [&] {
       Value own = i == 0 ? lhs : rhs, other = i == 0 ? rhs : lhs;
       if (constant[1 - i])
-        return g.where(g.compare(direction, result, other), dy);
+        return chooseBy(g, direction, result, other, dy);
       Value shared = g.where(g.compare(CompareDirection::eq, own, other), g.scale(dy, 0.5));
       return g.select(g.compare(direction, own, other), dy, shared);
     });

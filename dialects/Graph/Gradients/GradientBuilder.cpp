@@ -36,6 +36,19 @@ Value GradientBuilder::matrixGradient(Value lhs, Value cotangent) {
   return make<MatMulOp>(transposeMatrix(joinRows(lhs)), joinRows(cotangent));
 }
 
+/// What has the sum of `value` over `axes`, which may be less to read: a maximum gives its input what its windows have
+/// got, each to one place (a window with NaN, whose sum is lost anyway, to none).
+static Value termsOf(Value value, ArrayRef<int64_t> axes) {
+  auto pool = value.getDefiningOp<PoolGradientOp>();
+  if (!pool || pool.getKind() != PoolKind::max || !llvm::all_of(pool.getPads(), [](int64_t pad) { return pad == 0; }))
+    return value;
+  int64_t spatial = pool.getKernel().size(), first = pool.getChannelsLast() ? 1 : 2;
+  for (int64_t axis = first; axis < first + spatial; ++axis)
+    if (!llvm::is_contained(axes, axis))
+      return value;
+  return pool.getCotangent();
+}
+
 // Axes of `like` are those at the right of `value`. One that is 1 is summed up; whether one is that may be known only
 // at run time, where its size is no value that `value` has too.
 Value GradientBuilder::sumTo(Value value, Value like) {
@@ -55,7 +68,7 @@ Value GradientBuilder::sumTo(Value value, Value like) {
       uncertain.push_back(axis - extra);
   }
   if (!axes.empty()) {
-    value = sum(value, axes);
+    value = sum(termsOf(value, axes), axes);
     if (extra > 0) {
       Shape rest = shape(value);
       value = reshape(value, ArrayRef<Size>(rest).drop_front(extra));

@@ -74,8 +74,35 @@ struct Window final {
   }
 };
 
+/// Windows of so many taps at most are read tap by tap in one element-wise loop, instead of a loop over their taps that
+/// adds to what it has written.
+constexpr int64_t kFewTaps = 9;
+
+int64_t product(ArrayRef<int64_t> values) {
+  int64_t result = 1;
+  for (int64_t value : values)
+    result *= value;
+  return result;
+}
+
+/// Whether a window is read tap by tap. Not where it moves by one element: the loops would seem to be those of the
+/// input, whose axes then are as long as all windows together.
+bool readsTapByTap(ArrayRef<int64_t> kernel, ArrayRef<int64_t> strides) {
+  return product(kernel) <= kFewTaps && llvm::all_of(llvm::zip(kernel, strides), [](auto axis) {
+           return std::get<0>(axis) == 1 || std::get<1>(axis) != 1;
+         });
+}
+
+/// The place of a tap along each axis of a window, from its row-major number.
+SmallVector<int64_t> placeOfTap(int64_t tap, ArrayRef<int64_t> kernel) {
+  SmallVector<int64_t> place(kernel.size());
+  for (size_t i = kernel.size(); i-- > 0; tap /= kernel[i])
+    place[i] = tap % kernel[i];
+  return place;
+}
+
 /// A channels-last pool: the input is padded by whole rows, so that the loop over channels has nothing to test.
-/// Loops: n, y…, c, window….
+/// Loops: n, y…, c, and where the window has many taps, window….
 Value poolChannelsLast(Lowering &lower, PoolOp op, Value input, ArrayRef<Size> inputShape, RankedTensorType type,
                        ArrayRef<Size> shape, ReduceKind kind) {
   OpBuilder &b = lower.b;
@@ -96,6 +123,30 @@ Value poolChannelsLast(Lowering &lower, PoolOp op, Value input, ArrayRef<Size> i
   }
   input = surround(lower, input, inputShape, low, high, narrow(b, lower.loc, nothing, type.getElementType()), padded);
   auto dim = [&](int64_t i) { return b.getAffineDimExpr(i); };
+  if (readsTapByTap(op.getKernel(), op.getStrides())) {
+    int64_t count = product(op.getKernel());
+    SmallVector<AffineMap> maps;
+    for (int64_t tap = 0; tap < count; ++tap) {
+      SmallVector<int64_t> place = placeOfTap(tap, op.getKernel());
+      SmallVector<AffineExpr> in{dim(0)};
+      for (int64_t i = 0; i < spatial; ++i)
+        in.push_back(dim(1 + i) * op.getStrides()[i] + place[i] * op.getDilations()[i]);
+      in.push_back(dim(outer - 1));
+      maps.push_back(AffineMap::get(outer, 0, in, b.getContext()));
+    }
+    maps.push_back(b.getMultiDimIdentityMap(outer));
+    SmallVector<utils::IteratorType> iterators(outer, utils::IteratorType::parallel);
+    Value init = lower.empty(type.clone(compute), shape);
+    return linalg::GenericOp::create(b, lower.loc, init.getType(), SmallVector<Value>(count, input), init, maps,
+                                     iterators,
+                                     [&](OpBuilder &b, Location loc, ValueRange args) {
+                                       Value result = widen(b, loc, args[0]);
+                                       for (Value tap : args.drop_front().drop_back())
+                                         result = combine(b, loc, kind, result, widen(b, loc, tap), isUnsigned);
+                                       linalg::YieldOp::create(b, loc, result);
+                                     })
+        .getResult(0);
+  }
   SmallVector<AffineExpr> in{dim(0)}, taps, out;
   for (int64_t i = 0; i < spatial; ++i) {
     in.push_back(dim(1 + i) * op.getStrides()[i] + dim(outer + i) * op.getDilations()[i]);
@@ -425,7 +476,41 @@ private:
     Value nothing = narrow(b, lower.loc, neutral(b, lower.loc, ReduceKind::max, element), element);
     input = surround(lower, input, inputShape, low, high, nothing, padded);
     auto placeType = RankedTensorType::get(getStaticSizes(windows), b.getI32Type());
-    Value init = lower.filled(placeType, windows, lower.scalar(b.getI32Type(), std::numeric_limits<int32_t>::max()));
+    int32_t none = std::numeric_limits<int32_t>::max();
+    if (readsTapByTap(op.getKernel(), op.getStrides())) {
+      int64_t count = product(op.getKernel());
+      SmallVector<AffineMap> maps;
+      SmallVector<int32_t> numbers;
+      for (int64_t tap = 0; tap < count; ++tap) {
+        SmallVector<AffineExpr> from(out);
+        int64_t number = 0;
+        for (auto [i, at] : llvm::enumerate(placeOfTap(tap, op.getKernel()))) {
+          from[first + i] = out[first + i] * op.getStrides()[i] + at;
+          number = number * reads[i] * op.getStrides()[i] + at;
+        }
+        maps.push_back(AffineMap::get(rank, 0, from, b.getContext()));
+        numbers.push_back(static_cast<int32_t>(number));
+      }
+      maps.append(2, b.getMultiDimIdentityMap(rank));
+      SmallVector<Value> operands(count, input);
+      operands.push_back(pooled);
+      SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+      return linalg::GenericOp::create(
+                 b, lower.loc, placeType, operands, lower.empty(placeType, windows), maps, iterators,
+                 [&](OpBuilder &b, Location loc, ValueRange args) {
+                   auto constant = [&](int32_t value) -> Value {
+                     return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
+                   };
+                   Value place = constant(none);
+                   for (int64_t tap = count; tap-- > 0;) {
+                     Value isMaximum = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, args[tap], args[count]);
+                     place = arith::SelectOp::create(b, loc, isMaximum, constant(numbers[tap]), place);
+                   }
+                   linalg::YieldOp::create(b, loc, place);
+                 })
+          .getResult(0);
+    }
+    Value init = lower.filled(placeType, windows, lower.scalar(b.getI32Type(), none));
     Value range = lower.empty(RankedTensorType::get(op.getKernel(), b.getI1Type()), window);
     auto map = [&](ArrayRef<AffineExpr> axes) { return AffineMap::get(rank + spatial, 0, axes, b.getContext()); };
     SmallVector<AffineMap> maps{map(in), map(out), map(taps), map(out)};

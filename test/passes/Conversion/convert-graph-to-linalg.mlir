@@ -249,3 +249,50 @@ func.func @no_winograd_blocks_of_large_filter(%x: tensor<?x8x8x128xf32>, %w: ten
   %0 = graph.winograd_conv %x, %u {pads = array<i64: 1, 1, 1, 1>} : (tensor<?x8x8x128xf32>, tensor<6x6x128x128xf32>) -> tensor<?x8x8x128xf32>
   return %0 : tensor<?x8x8x128xf32>
 }
+
+// -----
+
+// CHECK-DAG: #[[$FIRST:.*]] = affine_map<(d0, d1, d2) -> (d0, d1 * 2, d2)>
+// CHECK-DAG: #[[$SECOND:.*]] = affine_map<(d0, d1, d2) -> (d0, d1 * 2 + 1, d2)>
+// CHECK-DAG: #[[$PLACE:.*]] = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+/// Windows of few taps: one element-wise loop reads them all.
+// CHECK-LABEL: @pool_of_few_taps
+// CHECK-SAME: %[[X:.*]]: tensor<?x8x16xf32>
+func.func @pool_of_few_taps(%x: tensor<?x8x16xf32>) -> tensor<?x4x16xf32> {
+  // CHECK: linalg.generic {indexing_maps = [#[[$FIRST]], #[[$SECOND]], #[[$PLACE]]], iterator_types = ["parallel", "parallel", "parallel"]} ins(%[[X]], %[[X]] :
+  // CHECK: arith.maximumf
+  %0 = graph.pool max %x {kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last} : (tensor<?x8x16xf32>) -> tensor<?x4x16xf32>
+  return %0 : tensor<?x4x16xf32>
+}
+
+// -----
+
+/// The first tap that is the maximum is found in one loop, too.
+// CHECK-LABEL: @pool_gradient_of_few_taps
+// CHECK-SAME: %[[X:.*]]: tensor<?x8x16xf32>, %[[DY:.*]]: tensor<?x4x16xf32>, %[[Y:.*]]: tensor<?x4x16xf32>
+func.func @pool_gradient_of_few_taps(%x: tensor<?x8x16xf32>, %dy: tensor<?x4x16xf32>, %y: tensor<?x4x16xf32>) -> tensor<?x8x16xf32> {
+  // CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel"]} ins(%[[X]], %[[X]], %[[Y]] :
+  // CHECK-COUNT-2: arith.cmpf oeq
+  %0 = graph.pool_gradient max %x, %dy, %y {kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>, channels_last} : (tensor<?x8x16xf32>, tensor<?x4x16xf32>, tensor<?x4x16xf32>) -> tensor<?x8x16xf32>
+  return %0 : tensor<?x8x16xf32>
+}
+
+// -----
+
+/// Many taps: a loop over them.
+// CHECK-LABEL: @pool_of_many_taps
+func.func @pool_of_many_taps(%x: tensor<?x40x16xf32>) -> tensor<?x4x16xf32> {
+  // CHECK: iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+  %0 = graph.pool max %x {kernel = array<i64: 10>, strides = array<i64: 10>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last} : (tensor<?x40x16xf32>) -> tensor<?x4x16xf32>
+  return %0 : tensor<?x4x16xf32>
+}
+
+// -----
+
+/// Windows that move by one element: a loop over the taps, too.
+// CHECK-LABEL: @pool_of_overlapping_windows
+func.func @pool_of_overlapping_windows(%x: tensor<?x8x16xf32>) -> tensor<?x7x16xf32> {
+  // CHECK: iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+  %0 = graph.pool max %x {kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last} : (tensor<?x8x16xf32>) -> tensor<?x7x16xf32>
+  return %0 : tensor<?x7x16xf32>
+}

@@ -139,3 +139,36 @@ func.func @sums(%x: tensor<4xf64>, %v: tensor<4xf64>, %w: tensor<4xf64>) {
   train.write @"gradient/w", %new_w : tensor<4xf64>
   return
 }
+
+/// Behind a relu, a maximum gives to places that have it: its windows are chosen, not the places.
+// CHECK-LABEL: func.func @pool_of_relu
+// CHECK: %[[RELU:.*]] = graph.max
+// CHECK: %[[POOLED:.*]] = graph.pool max %[[RELU]]
+// CHECK: %[[CHOSEN:.*]] = graph.compare gt %[[POOLED]], %{{.*}} : (tensor<1x1x2x2xf64>, tensor<f64>)
+// CHECK: %[[DY:.*]] = graph.select %[[CHOSEN]]
+// CHECK: %[[DX:.*]] = graph.pool_gradient max %[[RELU]], %[[DY]], %[[POOLED]]
+// CHECK: return %[[DX]]
+func.func @pool_of_relu(%x: tensor<1x1x4x4xf64>) -> tensor<1x1x4x4xf64> {
+  %zero = graph.constant dense<0.0> : tensor<f64>
+  %0 = graph.max %x, %zero : (tensor<1x1x4x4xf64>, tensor<f64>) -> tensor<1x1x4x4xf64>
+  %1 = graph.pool max %0 {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x1x4x4xf64>) -> tensor<1x1x2x2xf64>
+  %l = graph.reduce sum %1 {axes = array<i64: 0, 1, 2, 3>} : (tensor<1x1x2x2xf64>) -> tensor<f64>
+  %g = train.gradient %l wrt %x : (tensor<f64>, tensor<1x1x4x4xf64>) -> tensor<1x1x4x4xf64>
+  return %g : tensor<1x1x4x4xf64>
+}
+
+/// What reads the relu besides has a share of the cotangent, whose places the pool does not choose.
+// CHECK-LABEL: func.func @pool_of_relu_read_twice
+// CHECK: %[[RELU:.*]] = graph.max
+// CHECK: %[[OF_POOL:.*]] = graph.pool_gradient max %[[RELU]]
+// CHECK: graph.compare gt %[[RELU]]
+func.func @pool_of_relu_read_twice(%x: tensor<1x1x4x4xf64>) -> tensor<1x1x4x4xf64> {
+  %zero = graph.constant dense<0.0> : tensor<f64>
+  %0 = graph.max %x, %zero : (tensor<1x1x4x4xf64>, tensor<f64>) -> tensor<1x1x4x4xf64>
+  %1 = graph.pool max %0 {kernel = array<i64: 2, 2>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x1x4x4xf64>) -> tensor<1x1x2x2xf64>
+  %2 = graph.reduce sum %1 {axes = array<i64: 0, 1, 2, 3>} : (tensor<1x1x2x2xf64>) -> tensor<f64>
+  %3 = graph.reduce sum %0 {axes = array<i64: 0, 1, 2, 3>} : (tensor<1x1x4x4xf64>) -> tensor<f64>
+  %l = graph.mul %2, %3 : (tensor<f64>, tensor<f64>) -> tensor<f64>
+  %g = train.gradient %l wrt %x : (tensor<f64>, tensor<1x1x4x4xf64>) -> tensor<1x1x4x4xf64>
+  return %g : tensor<1x1x4x4xf64>
+}
