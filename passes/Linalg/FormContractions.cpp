@@ -14,6 +14,7 @@
 #include "passes/Linalg/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -92,6 +93,15 @@ Value asBytes(OpBuilder &b, Location loc, Value bits) {
 
 struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormContractions> {
   void runOnOperation() override {
+    // Transpositions are loops like others: they join what is around them, and become squares of vectors.
+    SmallVector<linalg::TransposeOp> transposes;
+    getOperation().walk([&](linalg::TransposeOp op) { transposes.push_back(op); });
+    IRRewriter rewriter(&getContext());
+    for (linalg::TransposeOp op : transposes) {
+      rewriter.setInsertionPoint(op);
+      [[maybe_unused]] FailureOr<linalg::GenericOp> generic = linalg::generalizeNamedOp(rewriter, op);
+      assert(succeeded(generic) && "a transposition is a loop nest");
+    }
     SmallVector<linalg::GenericOp> ops;
     getOperation().walk([&](linalg::GenericOp op) {
       if (op.hasPureTensorSemantics() && factorsOf(op) && startsAtZero(op.getDpsInits()[0]))

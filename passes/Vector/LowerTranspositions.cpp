@@ -53,13 +53,17 @@ public:
   Square(Arithmetic &a, linalg::GenericOp op, const Loops &loops, int64_t size)
       : a(a), op(op), loops(loops), size(size) {}
 
-  /// Calls `body` for every square of the rows [first, last) and all columns.
+  /// Builds every square of the rows [first, last) and all columns. A few squares next to each other along the rows
+  /// come before the next columns: what is read along the rows is whole cache lines, in order, and columns may be pages
+  /// apart.
   void forEach(const Place &place, Index first, Index last) {
-    overSide(first, last, loops.nest.loops[loops.row].size, [&](Index row, const Side &rows) {
-      Place there = loops.nest.advance(a, place, loops.row, row);
-      const Index &columns = loops.nest.loops[loops.column].size;
+    const Index &rows = loops.nest.loops[loops.row].size, &columns = loops.nest.loops[loops.column].size;
+    a.forEach(first, last, kSquaresOfTask * size, [&](Index block) {
+      Index end = a.min(a.add(block, kSquaresOfTask * size), last);
       overSide(0, columns, columns, [&](Index column, const Side &side) {
-        build(loops.nest.advance(a, there, loops.column, column), rows, side);
+        Place there = loops.nest.advance(a, place, loops.column, column);
+        overSide(block, end, rows,
+                 [&](Index row, const Side &of) { build(loops.nest.advance(a, there, loops.row, row), of, side); });
       });
     });
   }

@@ -297,3 +297,12 @@ func.func @constant_operand(%x: tensor<1x8x14x14xf32>, %w: tensor<8x1x3x3xf32>) 
   } -> tensor<1x8x14x14xf32>
   return %1 : tensor<1x8x14x14xf32>
 }
+
+/// A named transposition becomes a loop nest, which moves into what reads it or becomes squares of vectors.
+// CHECK-LABEL: func.func @transposition
+// CHECK-NOT: linalg.transpose
+// CHECK: linalg.generic
+func.func @transposition(%x: tensor<4x8xf32>, %init: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  %0 = linalg.transpose ins(%x : tensor<4x8xf32>) outs(%init : tensor<8x4xf32>) permutation = [1, 0]
+  return %0 : tensor<8x4xf32>
+}
