@@ -179,6 +179,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(createVectorLowerRowsPass(rows)); // rows by vectors
   }
   OpPassManager &function = pm.nest<func::FuncOp>();
+  if (options.optLevel > 0)
+    function.addPass(createLinalgCollapseLoopsPass()); // element-wise loops without gaps are one, which is vectorised
   function.addPass(createConvertLinalgToLoopsPass());
   if (options.optLevel > 0)
     function.addPass(createVectorApproximateMathPass()); // exp, tanh and the like as polynomials

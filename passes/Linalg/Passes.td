@@ -90,4 +90,19 @@ def LinalgReassociateSumsPass : Pass<"linalg-reassociate-sums", "::mlir::func::F
   let statistics = [Statistic<"numRelaxed", "relaxed-sums", "combining ops that may be reassociated">];
 }
 
+def LinalgCollapseLoopsPass : Pass<"linalg-collapse-loops", "::mlir::func::FuncOp"> {
+  let summary = "Joins element-wise loops over what lies side by side in memory";
+  let description = [{
+    LLVM vectorises the innermost loop alone, and the one over the taps of a filter has three iterations.
+
+    ```
+    linalg.generic … ins(%0 : memref<64x3x3xf32>) outs(%1 : memref<64x3x3xf32>) { … }
+    ```
+    becomes the same op on `memref<576xf32, strided<[1]>>`. Neighbouring loops are joined where every operand continues
+    from one to the other, or moves with neither.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+  let statistics = [Statistic<"numCollapsed", "collapsed-ops", "ops with fewer loops">];
+}
+
 #endif
