@@ -1,6 +1,7 @@
 //===- JsonText.cpp - pieces of JSON, appended to a string -------------------------------------------------------===//
 #include "runtime/serve/JsonText.h"
 
+#include "runtime/serve/EventThreads.h"
 #include "runtime/serve/HalfFloat.h"
 
 #include <simdjson.h>
@@ -68,6 +69,8 @@ void appendJsonString(std::string &text, std::string_view value) {
 }
 
 void appendJsonValues(std::string &text, const Tensor &tensor, size_t count) {
+  if (count * elementSize(tensor.dtype) >= longText)
+    EventThreads::handOn();
   const void *data = tensor.data;
   switch (tensor.dtype) {
   case MLC_F32:

@@ -1,6 +1,8 @@
 //===- Queue.cpp - the requests that wait for a model, and the batches they become -------------------------------===//
 #include "runtime/serve/Scheduler.h"
 
+#include "runtime/serve/EventThreads.h"
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -205,6 +207,7 @@ Queue::Batch Queue::take() {
       batch.requests.push_back(std::move(*it));
       it = level.erase(it);
       --count;
+      --scheduler.waiting;
       full = batch.rows >= most;
     }
   if (count == 0)
@@ -224,6 +227,7 @@ void Queue::takeHopeless(Clock::time_point now, std::vector<std::pair<Pending, S
                               Status{Code::deadlineExceeded, "the deadline passed while the request waited"});
         it = level.erase(it);
         --count;
+        --scheduler.waiting;
         continue;
       }
       earliest = std::min(earliest, it->deadline);
@@ -325,6 +329,7 @@ void Queue::run(Batch &batch, int threads) {
   execution.end = Clock::now();
 
   // The threads are free for others while the answers are written.
+  bool others;
   {
     std::lock_guard lock(scheduler.mutex);
     scheduler.free += threads;
@@ -334,8 +339,10 @@ void Queue::run(Batch &batch, int threads) {
       alone = alone.count() ? (alone * 7 + took) / 8 : took;
     if (!execution.storage.empty())
       buffers.push_back(std::move(execution.storage));
+    others = scheduler.waiting > 0;
   }
-  scheduler.wake.notify_one();
+  if (others)
+    scheduler.wake.notify_one();
 
   if (!execution.status.ok() && batch.requests.size() > 1) {
     context.reset();
@@ -391,6 +398,11 @@ void Queue::record(const Batch &batch, const Execution &execution) {
 void Queue::complete(const Batch &batch, const Execution &execution) {
   bool whole = batch.requests.size() == 1 && execution.rows == batch.rows;
   int64_t begin = 0;
+  size_t bytes = 0;
+  for (const Tensor &output : execution.outputs)
+    bytes += output.bytes;
+  if (bytes >= longMessage)
+    EventThreads::handOn();
   for (const Pending &pending : batch.requests) {
     std::vector<Tensor> outputs = execution.outputs;
     if (!whole)

@@ -1,6 +1,8 @@
 //===- Scheduler.cpp - the budget of threads and the workers -----------------------------------------------------===//
 #include "runtime/serve/Scheduler.h"
 
+#include "runtime/serve/EventThreads.h"
+
 #include <algorithm>
 #include <bit>
 
@@ -46,7 +48,8 @@ std::optional<Scheduler::Work> Scheduler::next(Clock::time_point &when) {
     if (!queue.ready(now, when))
       continue;
     turn = index + 1;
-    Work work{&queue, queue.take(), 1};
+    bool brief = queue.alone.count() > 0 && queue.alone <= shortRun;
+    Work work{&queue, queue.take(), 1, brief};
     size_t others = 0;
     for (const Queue *other : queues)
       others += other->itsPolicy.batching ? other->count > 0 : other->count;
@@ -80,14 +83,20 @@ void Scheduler::submit(Queue &queue, Queue::Pending pending, uint32_t level) {
     queue.earliest = std::min(queue.earliest, pending.deadline);
     queue.levels[level].push_back(std::move(pending));
     ++queue.count;
-    Clock::time_point unused = Clock::time_point::max();
-    work = next(unused);
-    waits = queue.count > 0; // also where the turn was another queue's
+    ++waiting;
+    Clock::time_point when = Clock::time_point::max();
+    work = next(when);
+    // Somebody has to take what waits, also where the turn was another queue's, or to keep its time. Where no thread
+    // is free, the end of a run is the time to look.
+    waits = queue.count > 0 && (free > 0 || std::min(when, queue.earliest) < watched);
   }
   if (waits)
-    wake.notify_one(); // to keep the time of the batch, or of the deadline
-  if (work)
-    execute(std::move(*work));
+    wake.notify_one();
+  if (!work)
+    return;
+  if (!work->brief)
+    EventThreads::handOn();
+  execute(std::move(*work));
 }
 
 void Scheduler::work() {
@@ -110,6 +119,8 @@ void Scheduler::work() {
       continue;
     }
     if (std::optional<Work> work = next(when)) {
+      if (waiting > 0)
+        wake.notify_one(); // for what is left, and to keep its time
       lock.unlock();
       execute(std::move(*work));
       work.reset();
@@ -118,10 +129,12 @@ void Scheduler::work() {
     }
     if (stopping)
       return;
+    watched = when;
     if (when == Clock::time_point::max())
       wake.wait(lock);
     else
       wake.wait_until(lock, when);
+    watched = Clock::time_point::max(); // which others may keep still
   }
 }
 

@@ -138,6 +138,7 @@ private:
     Queue *queue;
     Queue::Batch batch;
     int threads;
+    bool brief; // whether it takes about as long as handing it to another thread
   };
   std::optional<Work> next(Clock::time_point &wake);
   void execute(Work work);
@@ -148,8 +149,10 @@ private:
   mutable std::mutex mutex;
   std::condition_variable wake, left;
   std::vector<Queue *> queues;
-  size_t turn = 0; // the queue that is asked first
-  int free;        // threads
+  size_t turn = 0;                                      // the queue that is asked first
+  size_t waiting = 0;                                   // requests in all queues
+  int free;                                             // threads
+  Clock::time_point watched = Clock::time_point::max(); // a worker looks again at this time, or sooner
   bool stopping = false;
   std::vector<std::thread> workers;
 };

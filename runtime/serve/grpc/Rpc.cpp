@@ -44,15 +44,25 @@ RpcQueue::RpcQueue(const Services &services, Admit admit, std::unique_ptr<grpc::
 RpcQueue::~RpcQueue() { stop(); }
 
 void RpcQueue::start(int count) {
-  for (int i = 0; i < count; ++i)
-    threads.emplace_back([this] { wait(); });
+  threads.emplace([this] { return wait(); }, [this] { return poll(); }, count);
 }
 
-void RpcQueue::wait() {
+bool RpcQueue::wait() {
   void *tag;
   bool ok;
-  while (itsEvents->Next(&tag, &ok))
-    static_cast<RpcEvent *>(tag)->happened(ok);
+  if (!itsEvents->Next(&tag, &ok))
+    return false;
+  static_cast<RpcEvent *>(tag)->happened(ok);
+  return true;
+}
+
+bool RpcQueue::poll() {
+  void *tag;
+  bool ok;
+  if (itsEvents->AsyncNext(&tag, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC)) != grpc::CompletionQueue::GOT_EVENT)
+    return false;
+  static_cast<RpcEvent *>(tag)->happened(ok);
+  return true;
 }
 
 void RpcQueue::stop() {
@@ -64,10 +74,10 @@ void RpcQueue::stop() {
     stopped = true;
   }
   itsEvents->Shutdown();
-  if (threads.empty()) // the server never started
-    wait();
-  for (std::thread &thread : threads)
-    thread.join();
+  if (!threads) // the server never started
+    while (wait()) {
+    }
+  threads.reset();
 }
 
 bool RpcQueue::admits(const grpc::ServerContext &context) const {

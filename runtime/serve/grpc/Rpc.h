@@ -1,6 +1,6 @@
 //===- Rpc.h - calls of gRPC, from their arrival to their answer --------------------------------------- -*- C++
 //-*-===//
-// A server has one completion queue, on which all its threads wait; the thread that takes a call off it also runs the
+// A server has one completion queue, at which its threads take turns; the thread that takes a call off it also runs the
 // model where threads are free, so that a short call changes threads nowhere. gRPC's callback API would do the same on
 // threads of its own, but their number is fixed at half the processors: with all of them in a model, nobody would read
 // what a batch could take along. Nobody waits here: calls that have to wait do so in the model's queue.
@@ -8,6 +8,7 @@
 #define MLC_RUNTIME_SERVE_GRPC_RPC_H
 
 #include "runtime/serve/BackgroundThread.h"
+#include "runtime/serve/EventThreads.h"
 #include "runtime/serve/Services.h"
 
 #include <grpcpp/grpcpp.h>
@@ -16,8 +17,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace mlc::serve {
@@ -69,12 +70,13 @@ public:
   void died();
 
 private:
-  void wait();
+  bool wait();
+  bool poll();
 
   const Services itsServices;
   const Admit admit;
   std::unique_ptr<grpc::ServerCompletionQueue> itsEvents;
-  std::vector<std::thread> threads;
+  std::optional<EventThreads> threads;
   std::mutex mutex;
   std::condition_variable changed;
   int64_t calls = 0;
@@ -159,6 +161,8 @@ private:
     listen(itsQueue, method);
     try {
       call.requestBytes = request.ByteSizeLong();
+      if (call.requestBytes >= longMessage)
+        EventThreads::handOn();
       arrived(method->service, method->api, method->open);
       method->handle(*this);
     } catch (...) {

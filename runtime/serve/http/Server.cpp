@@ -2,6 +2,7 @@
 #include "runtime/serve/http/Server.h"
 
 #include "runtime/serve/Error.h"
+#include "runtime/serve/EventThreads.h"
 #include "runtime/serve/http/Connection.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -18,7 +19,6 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
 
 namespace mlc::serve::http {
@@ -173,7 +173,7 @@ struct Server::Running final {
   bool sweeping = true;           // of the sweeper's strand
   std::atomic<int> accepting = 0; // coroutines
   asio::executor_work_guard<asio::io_context::executor_type> work;
-  std::vector<std::thread> threads;
+  std::optional<EventThreads> threads;
 };
 
 Server::Running::Running(Options options, Handler handler)
@@ -195,8 +195,8 @@ Server::Running::Running(Options options, Handler handler)
     asio::co_spawn(local.get_executor(), [this] { return accept(local); }, asio::detached);
   asio::co_spawn(sweeper.get_executor(), [this] { return sweep(); }, asio::detached);
   int count = chosen.threads > 0 ? chosen.threads : 4 * std::max(1u, std::thread::hardware_concurrency());
-  for (int i = 0; i < count; ++i)
-    threads.emplace_back([core = core] { core->io.run(); });
+  threads.emplace([core = core] { return core->io.run_one() > 0; }, [core = core] { return core->io.poll_one() > 0; },
+                  count);
 }
 
 Server::Running::~Running() {
@@ -210,8 +210,7 @@ Server::Running::~Running() {
     sweeper.cancel();
   });
   work.reset();
-  for (std::thread &thread : threads)
-    thread.join();
+  threads.reset();
   if (!core->options.socketPath.empty())
     unlink(core->options.socketPath.c_str());
 }

@@ -4,6 +4,7 @@
 #include "runtime/serve/http/Session.h"
 
 #include "runtime/serve/Error.h"
+#include "runtime/serve/EventThreads.h"
 #include "runtime/serve/http/Inflate.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -235,9 +236,11 @@ Awaitable<std::optional<typename Session<Stream>::Refusal>> Session<Stream>::rea
       std::memcpy(body.data(), buffer.data().data(), have);
       buffer.consume(have);
     }
-    auto [error, count] = co_await asio::async_read(stream, asio::buffer(body.data() + have, next - have), token);
-    if (error)
-      co_return refusalOf(error).value_or(Refusal{0, ""});
+    if (have < next) { // nothing to read would still be a turn through the queue of events
+      auto [error, count] = co_await asio::async_read(stream, asio::buffer(body.data() + have, next - have), token);
+      if (error)
+        co_return refusalOf(error).value_or(Refusal{0, ""});
+    }
     have = next;
   }
   co_return std::nullopt;
@@ -281,6 +284,7 @@ std::optional<typename Session<Stream>::Refusal> Session<Stream>::inflateBody(co
   std::string_view coding = parser.get()[beast::http::field::content_encoding];
   if (coding.empty() || sameName(coding, "identity"))
     return std::nullopt;
+  EventThreads::handOn();
   std::string inflated;
   switch (inflate(body, limits.inflated, limits.inflationRatio, bodyPadding, inflated)) {
   case Inflation::tooLarge:
@@ -332,6 +336,8 @@ template <typename Stream> Awaitable<bool> Session<Stream>::serveRequest() {
   if (refusal)
     co_return refusal->status ? co_await refuse(*refusal) : false;
 
+  if (request->body.size() >= longMessage)
+    EventThreads::handOn();
   enter(Phase::serving, std::chrono::milliseconds::max());
   std::string method = request->method;
   Response response = co_await ask(std::move(request));

@@ -1,6 +1,8 @@
 //===- JsonObject.cpp - the object that a request's body is ------------------------------------------------------===//
 #include "runtime/serve/rest/JsonObject.h"
 
+#include "runtime/serve/EventThreads.h"
+
 #include <openssl/evp.h>
 
 #include <cstring>
@@ -85,6 +87,8 @@ void readJsonObject(const std::string &body, const std::function<void(ondemand::
   if (text[start] != '{')
     throw Error(Code::invalidArgument,
                 "JSON Value: " + std::string(trimmed(text.substr(start, excerptBytes))) + " Is not object");
+  if (text.size() >= longText)
+    EventThreads::handOn();
   std::string copy;
   if (readable < text.size() + simdjson::SIMDJSON_PADDING) {
     copy.reserve(text.size() + simdjson::SIMDJSON_PADDING);

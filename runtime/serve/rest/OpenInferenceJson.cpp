@@ -1,6 +1,7 @@
 //===- OpenInferenceJson.cpp - inference requests and answers of the Open Inference Protocol ---------------------===//
 #include "runtime/serve/rest/OpenInferenceJson.h"
 
+#include "runtime/serve/EventThreads.h"
 #include "runtime/serve/JsonText.h"
 #include "runtime/serve/rest/BinaryTensors.h"
 #include "runtime/serve/rest/Classification.h"
@@ -441,6 +442,8 @@ private:
 } // namespace
 
 void readInferenceRequest(InferenceRequest &request, std::string_view json, std::string_view binary, size_t readable) {
+  if (json.size() >= longText)
+    EventThreads::handOn();
   // The parser keeps its buffers for the next request of this thread, unless the request was large.
   constexpr size_t keep = size_t(1) << 20;
   thread_local ondemand::parser kept;

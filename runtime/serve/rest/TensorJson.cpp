@@ -1,6 +1,7 @@
 //===- TensorJson.cpp - TensorFlow Serving's predictions as JSON -------------------------------------------------===//
 #include "runtime/serve/rest/TensorJson.h"
 
+#include "runtime/serve/EventThreads.h"
 #include "runtime/serve/JsonText.h"
 #include "runtime/serve/SignatureDef.h"
 #include "runtime/serve/rest/JsonObject.h"
@@ -559,6 +560,11 @@ std::string writePredictions(std::span<const Tensor> outputs, bool rows, Predict
   const char *key = form == PredictForm::explain          ? "explanations"
                     : rows || form == PredictForm::mlflow ? "predictions"
                                                           : "outputs";
+  size_t bytes = 0;
+  for (const Tensor &output : outputs)
+    bytes += output.bytes;
+  if (bytes >= longText)
+    EventThreads::handOn();
   if (rows)
     return writeRows(outputs, key);
   std::string text = std::string("{\"") + key + "\": ";
