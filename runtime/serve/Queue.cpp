@@ -188,6 +188,33 @@ bool Queue::ready(Clock::time_point now, Clock::time_point &wake) const {
   return false;
 }
 
+/// What a batch of `rows` counts as: without a policy of batches, axis 0 need not be that of samples.
+int64_t Queue::samplesOf(int64_t rows) const { return itsPolicy.batching ? std::max<int64_t>(rows, 1) : 1; }
+
+/// Of its inputs, at least 1.
+size_t Queue::bytesOf(const Batch &batch) {
+  size_t bytes = 1;
+  for (const Pending &pending : batch.requests)
+    for (const Tensor &input : pending.inputs)
+      bytes += input.bytes;
+  return bytes;
+}
+
+/// How long a run on one thread will take, by its samples and by its bytes: sizes differ in other axes as well, and a
+/// long run must not be taken for a short one.
+std::chrono::nanoseconds Queue::expected(const Batch &batch) const {
+  return std::max(alone * samplesOf(batch.rows),
+                  std::chrono::nanoseconds(static_cast<int64_t>(aloneByte * static_cast<double>(bytesOf(batch)))));
+}
+
+/// Whether a run is faster on several threads, as far as is known. Where it is not, they would only be busy waiting for
+/// each other, on processors that others could use, so that a little does not count. Another load may have slowed them
+/// down, so that they are tried again now and then.
+bool Queue::threadsHelp() {
+  constexpr unsigned period = 64;
+  return shared.count() == 0 || shared * 10 < alone * 7 || ++refrained % period == 0;
+}
+
 /// Takes the batch that `ready` has promised: the first request, and those behind it that go with it.
 Queue::Batch Queue::take() {
   Batch batch;
@@ -335,8 +362,16 @@ void Queue::run(Batch &batch, int threads) {
     scheduler.free += threads;
     --running;
     std::chrono::nanoseconds took = execution.end - execution.joined;
-    if (threads == 1 && execution.status.ok() && !batch.requests.empty())
-      alone = alone.count() ? (alone * 7 + took) / 8 : took;
+    if (execution.status.ok() && !batch.requests.empty()) {
+      std::chrono::nanoseconds sample = took / samplesOf(execution.rows);
+      double byte = static_cast<double>(took.count()) / static_cast<double>(bytesOf(batch));
+      if (threads == 1) {
+        aloneByte = alone.count() ? (aloneByte * 7 + byte) / 8 : byte;
+        alone = alone.count() ? (alone * 7 + sample) / 8 : sample;
+      } else {
+        shared = shared.count() ? (shared + sample) / 2 : sample;
+      }
+    }
     if (!execution.storage.empty())
       buffers.push_back(std::move(execution.storage));
     others = scheduler.waiting > 0;

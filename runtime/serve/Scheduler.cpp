@@ -48,13 +48,14 @@ std::optional<Scheduler::Work> Scheduler::next(Clock::time_point &when) {
     if (!queue.ready(now, when))
       continue;
     turn = index + 1;
-    bool brief = queue.alone.count() > 0 && queue.alone <= shortRun;
-    Work work{&queue, queue.take(), 1, brief};
+    Work work{&queue, queue.take(), 1, false};
+    std::chrono::nanoseconds expected = queue.expected(work.batch);
+    work.brief = queue.alone.count() > 0 && expected <= shortRun;
     size_t others = 0;
     for (const Queue *other : queues)
       others += other->itsPolicy.batching ? other->count > 0 : other->count;
     // The first run is on one thread, to learn how long that takes.
-    if (queue.alone > shortRun)
+    if (expected > shortRun && queue.threadsHelp())
       work.threads = share(free, total, others);
     free -= work.threads;
     ++queue.running;

@@ -97,6 +97,10 @@ private:
   bool ready(Clock::time_point now, Clock::time_point &wake) const;
   Batch take();
   bool sameSamples(const Pending &left, const Pending &right) const;
+  int64_t samplesOf(int64_t rows) const;
+  static size_t bytesOf(const Batch &batch);
+  std::chrono::nanoseconds expected(const Batch &batch) const;
+  bool threadsHelp();
   void takeHopeless(Clock::time_point now, std::vector<std::pair<Pending, Status>> &hopeless);
   void run(Batch &batch, int threads);
   void runAlone(Batch &batch);
@@ -115,7 +119,9 @@ private:
   int running = 0;
   int active = 0;                                        // batches that a thread works on, answers included
   Clock::time_point earliest = Clock::time_point::max(); // no deadline of a waiting request is before it
-  std::chrono::nanoseconds alone{0};                     // what a run on one thread took, smoothed
+  std::chrono::nanoseconds alone{0}, shared{0};          // time of a sample on one thread and on several, smoothed
+  double aloneByte = 0;                                  // nanoseconds of a byte of the inputs on one thread, smoothed
+  unsigned refrained = 0;                                // runs that might have had several threads
   std::vector<std::vector<std::byte>> buffers;           // for inputs of batches, to use again
 
   mutable std::mutex statisticsMutex;

@@ -46,6 +46,20 @@ TEST(Scheduler, RunsARequestOnTheCallersThread) {
   EXPECT_EQ(answer.get().values, (std::vector<float>{2.5, 3, 3.5, 4}));
 }
 
+/// A model that several threads do not make faster leaves them to others.
+TEST(Scheduler, RunsOnOneThreadWhereMoreDoNotHelp) {
+  Scheduler scheduler(2);
+  Library library(model("slow"));
+  Queue queue(scheduler, library, {});
+  for (int i = 0; i < 2; ++i) // on one thread, then on two: it sleeps as long
+    send(queue, {1}, 1).get();
+  auto first = std::async(std::launch::async, [&] { return send(queue, {1}, 1).get(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  Answer second = send(queue, {2}, 1).get();
+  EXPECT_LT(second.timing.queue, std::chrono::milliseconds(25)); // the first one still runs
+  EXPECT_TRUE(first.get().status.ok());
+}
+
 TEST(Scheduler, PutsWaitingRequestsIntoOneBatch) {
   Scheduler scheduler(1);
   Library library(model("slow"));
