@@ -1,8 +1,9 @@
 """Measures mlc-serve: what it adds to the library, what batching gives, and how it stands against Python servers of ONNX Runtime.
 
-usage: serving.py --models DIR [--python PATH] [--rounds 3] [--seconds 4]
+usage: serving.py --models DIR [--python PATH] [--rounds 3] [--seconds 4] [--parts latency,peers,batching]
 DIR has mnist_cnn.onnx, mnist_cnn_dyn.onnx and resnet50.onnx; PATH is a Python with onnxruntime, fastapi, uvicorn and kserve (without one, no
 peers). Clients and servers share the machine. Rounds are interleaved; a line says the best round of each, since others only disturb.
+"echo" is a server of gRPC alone, which answers the bytes that came: what the library takes by itself.
 """
 import argparse
 import contextlib
@@ -82,6 +83,7 @@ def main():
     parser.add_argument("--python")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--parts", default="latency,peers,batching", help="which of latency, peers and batching are measured")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlc-serving-") as folder:
         identity = h.make_graph([h.make_node("Identity", ["x"], ["y"])], "g", [h.make_tensor_value_info("x", T.FLOAT, ["N", "D"])],
@@ -89,24 +91,39 @@ def main():
         onnx.save(h.make_model(identity, opset_imports=[h.make_opsetid("", 17)], ir_version=10), os.path.join(folder, "identity.onnx"))
         os.symlink(os.path.abspath(os.path.join(args.models, "mnist_cnn.onnx")), os.path.join(folder, "mnist_cnn.onnx"))
         sources = {"identity": os.path.join(folder, "identity.onnx")}
-        sources |= {m: os.path.join(args.models, m + ".onnx") for m in ("mnist_cnn", "mnist_cnn_dyn", "resnet50")}
+        parts = args.parts.split(",")
+        if unknown := set(parts) - {"latency", "peers", "batching"}:
+            parser.error(f"expected latency, peers or batching, but got {', '.join(sorted(unknown))}")
+        wanted = (("mnist_cnn",) if "peers" in parts else ()) + (("mnist_cnn_dyn", "resnet50") if "batching" in parts else ())
+        sources |= {m: os.path.join(args.models, m + ".onnx") for m in wanted}
         for model, source in sources.items():
             os.makedirs(os.path.join(folder, model))
             subprocess.run([os.path.join(BIN, "mlc-opt"), source, "-o", os.path.join(folder, model, "1", "")], check=True)
-        measure(args, folder, list(sources))
+        for part in parts:
+            {"latency": latency, "peers": peers, "batching": batching}[part](args, folder, list(sources))
 
 
-def measure(args, folder, models):
-    servers = Servers(folder, models, [], args.python)
+def latency(args, folder, models):
+    servers = Servers(folder, models, [], None)
+    echo = port()
+    servers.start([os.path.join(BIN, "serve-load"), "echo", "--port", str(echo)], echo)
     try:
         print("what it adds: identity, one connection, µs of the client (p50, p99)")
-        for mode in ("rest-predict", "rest-infer", "rest-binary", "predict", "infer"):
-            number = servers.rest if mode.startswith("rest") else servers.grpc
+        for mode in ("rest-predict", "rest-infer", "rest-binary", "predict", "infer", "echo"):
+            number = servers.rest if mode.startswith("rest") else echo if mode == "echo" else servers.grpc
             for shape in ((1, 1), (1, 150528)):
                 if shape[1] > 1 and mode in ("rest-predict", "rest-infer"):
                     continue
-                r = best_latency(args.rounds, lambda: load(mode, number, "identity", "x", shape, 1, args.seconds))
+                r = best_latency(args.rounds, lambda: load("infer" if mode == "echo" else mode, number, "identity", "x", shape, 1,
+                                                           args.seconds))
                 print(f"  {mode:13} {shape[1] * 4:7} bytes  {r['p50']:9.0f} {r['p99']:9.0f}", flush=True)
+    finally:
+        servers.stop()
+
+
+def peers(args, folder, models):
+    servers = Servers(folder, models, [], args.python)
+    try:
         print("mnist_cnn, 16 connections, JSON, requests/s")
         rates = {name: [] for name in ("mlc-serve", *servers.peers)}
         for _ in range(args.rounds):
@@ -117,7 +134,13 @@ def measure(args, folder, models):
             print(f"  {name:10} {max(rate):9.0f}   mlc-serve is {max(rates['mlc-serve']) / max(rate):.2f} times as fast", flush=True)
     finally:
         servers.stop()
-    batching(args, folder, models)
+
+
+def processor(pid):
+    """The processor time of a process in µs."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
 
 
 def batching(args, folder, models):
@@ -125,7 +148,7 @@ def batching(args, folder, models):
     params = os.path.join(folder, "batching.conf")
     with open(params, "w") as file:
         file.write("max_batch_size { value: 16 } batch_timeout_micros { value: 0 } max_enqueued_batches { value: 100 }\n")
-    print("batching: 16 connections, binary, samples/s (server, library alone on batches of 16, ratio)")
+    print("batching: 16 connections, binary, samples/s (server, library alone on batches of 16, ratio), processor µs a sample")
     for model, shape in (("resnet50", (1, 3, 224, 224)), ("mnist_cnn_dyn", (1, 1, 28, 28))):
         library = next(os.path.join(folder, model, "1", f) for f in os.listdir(os.path.join(folder, model, "1")) if f.endswith(".so"))
         signature = json.loads(subprocess.run([os.path.join(BIN, "mlc-run"), library, "--signature"], check=True, capture_output=True,
@@ -138,14 +161,19 @@ def batching(args, folder, models):
             servers = Servers(folder, models, ["--enable_batching", f"--batching_parameters_file={params}"], None)
             try:
                 name = signature["inputs"][0]["name"]
-                rate = load("rest-binary", servers.rest, model, name, shape, 16, args.seconds)["requests_per_second"]
+                before = processor(servers.processes[0].pid)
+                r = load("rest-binary", servers.rest, model, name, shape, 16, args.seconds)
+                rate, client = r["requests_per_second"], r["client_cpu_microseconds"]
+                server = (processor(servers.processes[0].pid) - before) / (rate * (args.seconds + 0.5))  # with serve-load's warm-up
             finally:
                 servers.stop()
             alone = json.loads(subprocess.run([os.path.join(BIN, "mlc-run"), library, f"--bench={args.seconds}", "--threads",
                                                str(os.cpu_count()), *sizes], check=True, capture_output=True, text=True).stdout)
-            pairs.append((rate, 1000 * count / alone["median_ms"]))
+            pairs.append((rate, 1000 * count / alone["median_ms"], server, client))
         rate, alone = (max(p[i] for p in pairs) for i in (0, 1))
-        print(f"  {model:14} {rate:9.1f} {alone:9.1f} {rate / alone:6.2f}   (batches of {count} alone)", flush=True)
+        server, client = (min(p[i] for p in pairs) for i in (2, 3))
+        print(f"  {model:14} {rate:9.1f} {alone:9.1f} {rate / alone:6.2f}   (batches of {count} alone)   server {server:.0f}, client "
+              f"{client:.0f}", flush=True)
 
 
 if __name__ == "__main__":
