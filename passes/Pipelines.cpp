@@ -90,9 +90,11 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel == 0)
     return;
   OpPassManager &function = pm.nest<func::FuncOp>();
-  function.addPass(createLinalgFormContractionsPass()); // sums of products, with what follows them
-  function.addPass(createLinalgFuseElementwisePass());  // other element-wise chains in one loop
-  function.addPass(createLinalgFormContractionsPass()); // chains that are one loop only now, behind a sum
+  function.addPass(createLinalgStoreBitsAsBytesPass());     // so that masks are vectors like others
+  function.addPass(createLinalgRecomputeElementwisePass()); // what two chains share and is cheap
+  function.addPass(createLinalgFormContractionsPass());     // sums of products, with what follows them
+  function.addPass(createLinalgFuseElementwisePass());      // other element-wise chains in one loop
+  function.addPass(createLinalgFormContractionsPass());     // chains that are one loop only now, behind a sum
   LinalgFuseRowsPassOptions rows;
   rows.exact = options.exact;
   function.addPass(createLinalgFuseRowsPass(rows));  // softmax and normalizations, with what is around them

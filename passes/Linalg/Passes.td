@@ -19,6 +19,34 @@ def LinalgInterchangeLoopsPass : Pass<"linalg-interchange-loops", "::mlir::func:
   let statistics = [Statistic<"numInterchanged", "interchanged-ops", "ops whose loops changed order">];
 }
 
+def LinalgRecomputeElementwisePass : Pass<"linalg-recompute-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Computes cheap element-wise values again where they are read";
+  let description = [{
+    Where several element-wise ops read a value that follows from one tensor alone by a few instructions, and that tensor
+    is in memory anyway. Runs before `linalg-fuse-elementwise`, which moves each copy into its reader.
+
+    ```
+    %1 = mul(%0), %2 = exp(%1), %3 = add(%1, %a)      =>      %1 = mul(%0), %2 = exp(%1), %1b = mul(%0), %3 = add(%1b, %a)
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+  let statistics = [Statistic<"numRecomputed", "recomputed-ops", "ops computed by each of their readers">];
+}
+
+def LinalgStoreBitsAsBytesPass : Pass<"linalg-store-bits-as-bytes", "::mlir::func::FuncOp"> {
+  let summary = "Makes masks between loops tensors of bytes";
+  let description = [{
+    Vectors of i1 are packed, but memory has a byte for each element: LLVM accesses them one by one.
+
+    ```
+    %mask = linalg.generic … { yield %bit : i1 }      =>      %mask = linalg.generic … { yield (extui %bit) : i8 }
+    ```
+    and whatever reads the mask begins with `trunci … : i8 to i1`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numWidened", "masks", "tensors of bits made tensors of bytes">];
+}
+
 def LinalgFuseElementwisePass : Pass<"linalg-fuse-elementwise", "::mlir::func::FuncOp"> {
   let summary = "Computes chains of element-wise ops in one loop";
   let description = [{
