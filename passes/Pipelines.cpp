@@ -167,6 +167,7 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(createVectorLowerAttentionPass(attention)); // attention by blocks of keys, as the next two
     VectorLowerContractionsPassOptions contractions;
     contractions.vectorBits = options.target.vectorBits;
+    contractions.l1Bytes = options.target.l1Bytes;
     contractions.l2Bytes = options.target.l2Bytes;
     contractions.isX86 = options.target.family == TargetProperties::Family::x86;
     pm.addPass(createVectorLowerContractionsPass(contractions)); // register tiles, written out

@@ -8,6 +8,10 @@
 //   rows        tiles of `rows` rows; a unit is a tile, or where rows are not evenly spaced, all tiles of one line
 //   reductions  with rows * vectors sums in registers
 //
+// Where lhs is read across its rows, as in gradients of weights, a long sum touches as many pages of both operands.
+// Then a task cuts the reductions into blocks, and the sums wait in the result from one block to the next. A panel of
+// rhs whose rows push each other out of the first cache is copied before its tiles pass.
+//
 // Preconditions: the op is alone in a kernel function (buffer-outline-kernels) on memory, with a tile. A sum is always
 // computed in the order of the reductions, whatever the tasks are, so results do not depend on threads.
 //
@@ -17,6 +21,8 @@
 #include "passes/Vector/RegisterTile.h"
 #include "passes/Vector/Strided.h"
 #include "passes/Vector/Tasks.h"
+
+#include <cmath>
 
 namespace mlc {
 #define GEN_PASS_DEF_VECTORLOWERCONTRACTIONSPASS
@@ -36,12 +42,20 @@ constexpr int64_t kWorkOfTask = 1 << 19, kWorkOfThread = 1 << 20;
 constexpr int64_t kRowsOfBandwidth = 4;
 /// More tasks than this help no number of threads that a model of this size would run on.
 constexpr int64_t kMostTasks = 64;
+/// Steps of a block of reductions, and tasks of such a contraction: each lays out panels of its own.
+constexpr int64_t kDepth = 256, kMostDeepTasks = 24;
+/// Tiles that read a panel for its copy to pay, and the largest one on the stack.
+constexpr int64_t kTilesToCopy = 8, kLargestPanel = 128 << 10;
+/// Ways that the first cache mostly has.
+constexpr int64_t kWays = 8;
 
 /// How the work of a contraction is cut, before anything is built. Numbers of units and panels may be unknown.
 struct Blocks final {
   int64_t unitsOfTask, panelsOfTask;
   bool parallel;
   int64_t grain;
+  /// Whether reductions are cut, and whether panels are copied.
+  bool isDeep, copiesPanels;
 };
 
 struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<LowerContractions> {
@@ -127,6 +141,36 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
 
   int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
 
+  /// Whether lhs moves by more than an element in the inner loop of a sum that is long, or may be, and the result can
+  /// hold the sums in between.
+  static bool isDeep(ContractOp op, const Nest &nest) {
+    if (nest.reductions.empty() || op.hasDots() || op.getPacked() || !op.getExtras().empty() ||
+        !llvm::hasSingleElement(op.getEpilogue().front()) || op.getLhsMap().isFunctionOfDim(nest.vector) ||
+        getElementTypeOrSelf(op.getInit().getType()) != op.getSumType())
+      return false;
+    int64_t depth = 1;
+    for (unsigned loop : nest.reductions) {
+      const Index &size = nest.loops[loop].size;
+      depth = size.isConstant() && depth <= kDepth ? depth * size.constant() : kDepth + 1;
+    }
+    return depth > kDepth && !nest.loops[nest.reductions.back()].strides[0].is(1);
+  }
+
+  /// Whether the rows of a panel lie in a few sets of the first cache, and enough tiles read it.
+  bool copiesPanels(ContractOp op, const Nest &nest, int64_t width, bool isDeep, int64_t depth, int64_t tiles) const {
+    if (nest.reductions.empty() || nest.reductions.size() > 2 || op.hasDots() || op.getPacked() ||
+        op.getLhsMap().isFunctionOfDim(nest.vector) || tiles < kTilesToCopy)
+      return false;
+    auto isKnown = [&](unsigned loop) { return nest.loops[loop].size.isConstant(); };
+    if (!isDeep && !llvm::all_of(nest.reductions, isKnown))
+      return false;
+    int64_t bytes = getElementTypeOrSelf(op.getRhs().getType()).getIntOrFloatBitWidth() / 8;
+    Index stride = nest.loops[nest.reductions.back()].strides[1];
+    int64_t halfAWay = static_cast<int64_t>(l1Bytes) / kWays / 2;
+    return stride.isConstant() && !stride.is(0) && stride.constant() * bytes % halfAWay == 0 &&
+           depth * width * bytes <= kLargestPanel;
+  }
+
   /// How the work is cut: `known` numbers are of loops, where they are static.
   Blocks chooseBlocks(ContractOp op, const Nest &nest, int64_t rows, int64_t width) {
     auto known = [](const Index &size) { return size.isConstant() ? std::max<int64_t>(1, size.constant()) : 256; };
@@ -147,6 +191,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     int64_t rowsOfUnit = nest.lines.empty() ? rows : inner;
     if (nest.granules)
       reduction *= known(nest.loops[*nest.granules].size);
+    Blocks result;
+    result.isDeep = isDeep(op, nest);
     // A granule takes as long as an element.
     int64_t bytes = op.getGranule() * getElementTypeOrSelf(op.getLhs().getType()).getIntOrFloatBitWidth() / 8;
     int64_t work = 2 * outer * nested * lines * inner * columns * reduction;
@@ -157,16 +203,26 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     // reads other channels of the same lines.
     if (op.getLhsMap().isFunctionOfDim(nest.vector))
       reduction = 2 * columns;
+    if (result.isDeep)
+      reduction = kDepth;
     int64_t cached =
         std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
     int64_t tasks = std::clamp<int64_t>(work / kWorkOfTask, 1, kMostTasks);
     int64_t wanted = llvm::divideCeil(tasks, outer);
     int64_t blocks = std::max<int64_t>(llvm::divideCeil(units, cached), std::min(wanted, units));
-    Blocks result;
+    if (result.isDeep) {
+      // As many rows as columns, so that a task reads least of both.
+      wanted = std::min(wanted, kMostDeepTasks);
+      double share = static_cast<double>(units * rowsOfUnit) / static_cast<double>(columns);
+      int64_t square = std::llround(std::sqrt(static_cast<double>(wanted) * share));
+      blocks = std::clamp<int64_t>(square, llvm::divideCeil(units, cached), units);
+    }
     result.unitsOfTask = llvm::divideCeil(units, blocks);
     blocks = llvm::divideCeil(units, result.unitsOfTask);
     result.panelsOfTask = llvm::divideCeil(panels, std::clamp<int64_t>(llvm::divideCeil(wanted, blocks), 1, panels));
     int64_t all = outer * blocks * llvm::divideCeil(panels, result.panelsOfTask);
+    result.copiesPanels = copiesPanels(op, nest, width, result.isDeep, reduction,
+                                       result.unitsOfTask * llvm::divideCeil(rowsOfUnit, rows));
     result.parallel = all > 1 && work >= 2 * kWorkOfThread;
     result.grain = std::max<int64_t>(1, llvm::divideCeil(all * kWorkOfThread, std::max<int64_t>(1, work)));
     return result;
@@ -215,7 +271,19 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       ++numParallel;
     }
 
-    RegisterTile tile(a, op, nest, lanesOf(op), isX86);
+    Value panelCopy;
+    if (blocks.copiesPanels) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&op->getParentOfType<func::FuncOp>().getBody().front());
+      int64_t depth = kDepth;
+      if (!blocks.isDeep) {
+        depth = 1;
+        for (unsigned loop : nest.reductions)
+          depth *= nest.loops[loop].size.constant();
+      }
+      auto type = MemRefType::get({depth * width}, getElementTypeOrSelf(op.getRhs().getType()));
+      panelCopy = memref::AllocaOp::create(b, a.loc, type, b.getI64IntegerAttr(64));
+    }
     a.forEach(begin, end, 1, [&](Index task) {
       // Blocks of rows change first, so that threads next to each other share panels; then chunks, then batches.
       Place place(nest.operands.size());
@@ -232,18 +300,85 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       Index lastPanel = a.min(a.add(firstPanel, blocks.panelsOfTask), counts.panels);
       Index firstUnit = a.mul(block, blocks.unitsOfTask);
       Index lastUnit = a.min(a.add(firstUnit, blocks.unitsOfTask), counts.units);
-      forEachNested(a, nest, nest.nested, place, [&](const Place &place) {
+      auto buildPanels = [&](const Nest &nest, const Place &place, Value continues) {
+        Nest tiled = nest;
+        RegisterTile tile(a, op, tiled, lanesOf(op), isX86, continues);
         a.forEach(firstPanel, lastPanel, 1, [&](Index panel) {
           Place there = nest.advance(a, place, nest.vector, a.mul(panel, width), /*skip=*/1);
           there.offsets[1] = a.add(there.offsets[1], a.mul(panel, nest.panelStride));
           Index left = a.sub(nest.loops[nest.vector].size, a.mul(panel, width));
           tile.forWidths(left, vectors, [&](int64_t here, ArrayRef<Value> masks) {
-            lowerRows(a, nest, tile, there, firstUnit, lastUnit, rows, here, masks);
+            tiled = nest;
+            Place from = there;
+            if (panelCopy)
+              copyPanel(a, tile, tiled, from, panelCopy, width, masks);
+            lowerRows(a, tiled, tile, from, firstUnit, lastUnit, rows, here, masks);
           });
         });
+      };
+      forEachNested(a, nest, nest.nested, place, [&](const Place &place) {
+        if (blocks.isDeep)
+          forEachDepth(a, nest, place, buildPanels);
+        else
+          buildPanels(nest, place, Value());
       });
     });
     op->erase();
+  }
+
+  /// Calls `body` with blocks of the reductions: the nest and the place of one, and whether there was one before.
+  static void forEachDepth(Arithmetic &a, const Nest &nest, const Place &place,
+                           llvm::function_ref<void(const Nest &, const Place &, Value)> body) {
+    OpBuilder &b = a.b;
+    auto atLeastOne = [&](Index size) {
+      return size.isConstant() ? Index(std::max<int64_t>(1, size.constant())) : a.selectNotLess(size, 1, size, 1);
+    };
+    // Whole inner loops, several of them where they are short; loops around those one by one.
+    ArrayRef<unsigned> reductions = nest.reductions;
+    SmallVector<Index> steps(reductions.size(), Index(1));
+    Index inner = atLeastOne(nest.loops[reductions.back()].size);
+    steps.back() = a.min(inner, kDepth);
+    if (reductions.size() > 1)
+      steps[reductions.size() - 2] = atLeastOne(a.floorDiv(kDepth, inner));
+    auto cut = [&](auto &&cut, size_t next, const Nest &nest, const Place &place, Index before) -> void {
+      if (next == reductions.size()) {
+        Value continues = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::ne, a.value(before), a.value(0));
+        body(nest, place, continues);
+        return;
+      }
+      unsigned loop = reductions[next];
+      Index size = nest.loops[loop].size, step = steps[next];
+      // A sum of nothing is a block, too.
+      a.forEach(0, a.ceilDiv(atLeastOne(size), step), 1, [&](Index block) {
+        Index at = a.mul(block, step);
+        Nest inside = nest;
+        inside.loops[loop].size = a.min(step, a.sub(size, at));
+        Place there = place;
+        for (unsigned operand : {0u, 1u})
+          there.offsets[operand] = a.add(there.offsets[operand], a.mul(at, nest.loops[loop].strides[operand]));
+        cut(cut, next + 1, inside, there, a.add(before, at));
+      });
+    };
+    cut(cut, 0, nest, place, 0);
+  }
+
+  /// Copies the panel at `place`, a row of `width` for each step of the reductions; then `nest` and `place` are those
+  /// of the copy.
+  static void copyPanel(Arithmetic &a, RegisterTile &tile, Nest &nest, Place &place, Value copy, int64_t width,
+                        ArrayRef<Value> masks) {
+    SmallVector<Index> strides;
+    Index stride = width;
+    for (unsigned loop : llvm::reverse(nest.reductions)) {
+      strides.push_back(stride);
+      stride = a.mul(stride, nest.loops[loop].size);
+    }
+    std::reverse(strides.begin(), strides.end());
+    tile.copyRows(place, copy, strides, masks);
+    for (auto [loop, stride] : llvm::zip(nest.reductions, strides))
+      nest.loops[loop].strides[1] = stride;
+    nest.loops[nest.vector].strides[1] = 1;
+    nest.operands[1].buffer = copy;
+    place.offsets[1] = 0;
   }
 
   /// Calls `body` with the places of all iterations of `loops`.

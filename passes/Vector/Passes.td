@@ -39,6 +39,7 @@ def VectorLowerContractionsPass : Pass<"vector-lower-contractions", "::mlir::Mod
     ```
   }];
   let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
+                 Option<"l1Bytes", "l1-bytes", "uint64_t", "32768", "size of the first data cache">,
                  Option<"l2Bytes", "l2-bytes", "uint64_t", "1048576", "size of the second cache">,
                  Option<"isX86", "is-x86", "bool", "true", "dot products are those of x86">];
   let dependentDialects = ["::mlc::rt::RtDialect", "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",

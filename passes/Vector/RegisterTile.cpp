@@ -325,11 +325,54 @@ void RegisterTile::finish(const Place &place, Value sum, int64_t vector, Value m
     vector::StoreOp::create(b, a.loc, result, nest.operands[last].buffer, ValueRange{at});
 }
 
+void RegisterTile::copyRows(const Place &place, Value target, ArrayRef<Index> strides, ArrayRef<Value> masks) {
+  auto copy = [&](auto &&copy, size_t next, const Place &from, Index to) -> void {
+    if (next < nest.reductions.size()) {
+      const Loop &loop = nest.loops[nest.reductions[next]];
+      a.forEach(0, loop.size, 1, [&](Index at) {
+        Place there = from;
+        there.offsets[1] = a.add(there.offsets[1], a.mul(at, loop.strides[1]));
+        copy(copy, next + 1, there, a.add(to, a.mul(at, strides[next])));
+      });
+      return;
+    }
+    Index stride = nest.loops[nest.vector].strides[1];
+    for (auto [v, mask] : llvm::enumerate(masks)) {
+      auto offset = static_cast<int64_t>(v) * lanes;
+      Value vector = load(1, a.add(from.offsets[1], a.mul(offset, stride)), mask);
+      vector::StoreOp::create(a.b, a.loc, vector, target, ValueRange{a.value(a.add(to, offset))});
+    }
+  };
+  copy(copy, 0, place, 0);
+}
+
+/// Zeros, or what the result holds.
+SmallVector<Value> RegisterTile::initialSums(const Place &place, int64_t rows, ArrayRef<Value> masks) {
+  OpBuilder &b = a.b;
+  Value zero = arith::ConstantOp::create(b, a.loc, b.getZeroAttr(vectorOf(op.getSumType())));
+  SmallVector<Value> zeros(rows * masks.size(), zero);
+  if (!continues)
+    return zeros;
+  auto branch = scf::IfOp::create(
+      b, a.loc, continues,
+      [&](OpBuilder &, Location loc) {
+        SmallVector<Value> sums;
+        unsigned last = place.offsets.size() - 1;
+        for (int64_t r = 0; r < rows; ++r) {
+          Index at = nest.row ? nest.advanceRows(a, place, r).offsets[last] : place.offsets[last];
+          for (auto [v, mask] : llvm::enumerate(masks))
+            sums.push_back(load(last, a.add(at, static_cast<int64_t>(v) * lanes), mask));
+        }
+        scf::YieldOp::create(b, loc, sums);
+      },
+      [&](OpBuilder &, Location loc) { scf::YieldOp::create(b, loc, zeros); });
+  return SmallVector<Value>(branch.getResults());
+}
+
 void RegisterTile::build(const Place &place, int64_t rows, int64_t vectors, ArrayRef<Value> masks) {
   OpBuilder &b = a.b;
   auto type = vectorOf(op.getSumType());
-  Value zero = arith::ConstantOp::create(b, a.loc, b.getZeroAttr(type));
-  SmallVector<Value> sums(rows * vectors, zero);
+  SmallVector<Value> sums = initialSums(place, rows, masks);
   reduce(place, nest.reductions, rows, masks, sums);
   int64_t weight = 0;
   for (Operation &scalar : op.getEpilogue().front())

@@ -9,8 +9,10 @@ namespace mlc {
 /// Builds tiles of one contraction.
 class RegisterTile {
 public:
-  RegisterTile(Arithmetic &arithmetic, kernel::ContractOp op, const Nest &nest, int64_t lanes, bool isX86)
-      : a(arithmetic), op(op), nest(nest), lanes(lanes), isX86(isX86) {}
+  /// Where `continues` is given and true in a run, sums go on from what the result holds.
+  RegisterTile(Arithmetic &arithmetic, kernel::ContractOp op, const Nest &nest, int64_t lanes, bool isX86,
+               mlir::Value continues = nullptr)
+      : a(arithmetic), op(op), nest(nest), lanes(lanes), isX86(isX86), continues(continues) {}
 
   /// Calls `body` with the number of vectors and their masks (null: whole) for a panel of which `left` columns are
   /// left: once for a static number of columns, or in two branches where only a run knows whether the panel is whole.
@@ -18,6 +20,11 @@ public:
 
   /// A tile of `rows` by masks.size() vectors at `place`: the sums over all reductions, then the epilogue.
   void build(const Place &place, int64_t rows, int64_t vectors, llvm::ArrayRef<mlir::Value> masks);
+
+  /// Copies the rows of rhs at `place`, a vector for each of the masks, to flat memory `target` where `strides` has the
+  /// distance of its rows for each reduction.
+  void copyRows(const Place &place, mlir::Value target, llvm::ArrayRef<Index> strides,
+                llvm::ArrayRef<mlir::Value> masks);
 
 private:
   mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }
@@ -32,6 +39,7 @@ private:
   void reduceGranules(const Place &place, int64_t rows, int64_t vectors, llvm::SmallVectorImpl<mlir::Value> &sums);
   void reduce(const Place &place, llvm::ArrayRef<unsigned> loops, int64_t rows, llvm::ArrayRef<mlir::Value> masks,
               llvm::SmallVectorImpl<mlir::Value> &sums);
+  llvm::SmallVector<mlir::Value> initialSums(const Place &place, int64_t rows, llvm::ArrayRef<mlir::Value> masks);
   void finish(const Place &place, mlir::Value sum, int64_t vector, mlir::Value mask);
 
   Arithmetic &a;
@@ -39,6 +47,7 @@ private:
   const Nest &nest;
   int64_t lanes;
   bool isX86;
+  mlir::Value continues;
 };
 
 } // namespace mlc

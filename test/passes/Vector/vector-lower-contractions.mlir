@@ -282,3 +282,54 @@ func.func @long_epilogue(%x: memref<1x4x4x32xf32>, %w: memref<2x1x1x16xf32>, %y:
   }
   return
 }
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (k, m)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// The gradient of a weight sums over rows of both operands, of a number that only a run knows: blocks of 256, and from
+/// the second on the sums begin with what the result holds. The rows of rhs are a page apart, so its panels are copied.
+// CHECK-LABEL: @across_rows
+// CHECK: %[[PANEL:.*]] = memref.alloca() {{.*}} memref<4096xf32>
+// CHECK: arith.minui %{{.*}}, %c256
+// CHECK: %[[CONTINUES:.*]] = arith.cmpi ne
+// CHECK: vector.store %{{.*}}, %[[PANEL]]
+// CHECK: scf.if %[[CONTINUES]]
+// CHECK: vector.load
+// CHECK: scf.yield
+// CHECK: scf.for
+// CHECK: vector.load %[[PANEL]]
+// CHECK: vector.fma
+// CHECK-NOT: kernel.contract
+// NARROW-LABEL: @across_rows
+func.func @across_rows(%x: memref<?x64xf32>, %dy: memref<?x1024xf32>, %dw: memref<64x1024xf32>) {
+  kernel.contract ins(%x, %dy : memref<?x64xf32>, memref<?x1024xf32>) outs(%dw : memref<64x1024xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [64, 1024, -9223372036854775808] tile [4, 1] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Along its rows lhs is read in order, whatever the length.
+// CHECK-LABEL: @no_blocks_along_rows
+// CHECK-NOT: memref.alloca
+// CHECK-NOT: scf.if
+// CHECK: vector.fma
+// NARROW-LABEL: @no_blocks_along_rows
+func.func @no_blocks_along_rows(%x: memref<64x1000xf32>, %w: memref<1000x32xf32>, %y: memref<64x32xf32>) {
+  kernel.contract ins(%x, %w : memref<64x1000xf32>, memref<1000x32xf32>) outs(%y : memref<64x32xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [64, 32, 1000] tile [4, 1] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
