@@ -15,8 +15,8 @@
 
 namespace mlc::serve {
 
-/// From how many bytes on what is done with a request or an answer is long enough to hand the lead on: where its data is
-/// copied, and where it is read or written as text.
+/// From how many bytes on what is done with a request or an answer is long enough to hand the lead on: where its data
+/// is copied, and where it is read or written as text.
 constexpr size_t longMessage = 1 << 20, longText = 64 << 10;
 
 /// The threads of one source of events. Thread-safe.
