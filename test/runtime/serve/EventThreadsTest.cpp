@@ -67,17 +67,19 @@ protected:
   }
   /// Adds an event and waits until it has been handled.
   void handle(const std::function<void()> &event) {
-    std::promise<void> handled;
-    source.add([&] {
+    auto handled = std::make_shared<std::promise<void>>();
+    source.add([&event, handled] {
       event();
-      handled.set_value();
+      handled->set_value();
     });
-    handled.get_future().wait();
+    handled->get_future().wait();
   }
-  void TearDown() override {
+  /// Ends the threads, which use what the test has on its stack.
+  void finish() {
     source.close();
     threads.reset();
   }
+  void TearDown() override { finish(); }
 
   Source source;
   std::optional<EventThreads> threads;
@@ -100,6 +102,7 @@ TEST_F(EventThreadsTest, AnotherThreadLeadsDuringALongEvent) {
     source.add([&] { second.set_value(); });
     EXPECT_EQ(second.get_future().wait_for(20s), std::future_status::ready);
   });
+  finish();
   EXPECT_EQ(source.handlers(), 2u);
 }
 
@@ -114,6 +117,7 @@ TEST_F(EventThreadsTest, ManyLongEventsEachHaveAThread) {
   source.add(wait);
   source.add(wait);
   handle([&] { third.set_value(); });
+  finish();
   EXPECT_EQ(source.handlers(), 3u);
 }
 
