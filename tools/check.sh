@@ -13,7 +13,8 @@ suite() {
   local name=$1 log=build/check-$1.log start=$SECONDS
   shift
   printf '== %s … ' "$name"
-  "$@" >"$log" 2>&1
+  : >"$log"
+  "$@" >>"$log" 2>&1 # appending, as `tee` does below
   local code=$?
   local line good bad
   line=$(grep -oE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
@@ -33,10 +34,10 @@ suite() {
   fi
 }
 
-lit_suite() { lit-22 test --no-progress-bar | tee /dev/stderr | awk '/Passed:/ {p=$2} /Failed:/ {f=$2} END {printf "%d passed, %d failed\n", p, f; exit f > 0}'; }
+lit_suite() { lit-22 test --no-progress-bar | tee -a /dev/stderr | awk '/Passed:/ {p=$2} /Failed:/ {f=$2} END {printf "%d passed, %d failed\n", p, f; exit f > 0}'; }
 
 gtest_suite() {
-  "$@" | tee /dev/stderr | awk '/\[  PASSED  \]/ {p=$4} /\[  FAILED  \].*listed below/ {f=$4} END {printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0}'
+  "$@" | tee -a /dev/stderr | awk '/\[  PASSED  \]/ {p=$4} /\[  FAILED  \].*listed below/ {f=$4} END {printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0}'
 }
 
 unittest_suite() {
