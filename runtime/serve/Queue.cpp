@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 #include <numeric>
 
 namespace mlc::serve {
@@ -13,6 +14,13 @@ namespace {
 
 int64_t samples(const std::vector<int64_t> &sizes) {
   return std::accumulate(sizes.begin() + 1, sizes.end(), int64_t(1), std::multiplies<>());
+}
+
+/// Of the calling thread.
+std::chrono::nanoseconds processorTime() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 /// Copies a dense block of `sizes` into the corner of a dense block of `target` sizes from `axis` on, and fills the
@@ -208,11 +216,12 @@ std::chrono::nanoseconds Queue::expected(const Batch &batch) const {
 }
 
 /// Whether a run is faster on several threads, as far as is known. Where it is not, they would only be busy waiting for
-/// each other, on processors that others could use, so that a little does not count. Another load may have slowed them
-/// down, so that they are tried again now and then.
+/// each other, on processors that others could use, so that a little does not count. What one thread takes is its
+/// processor time: under load the clock would say that it is slow. That may have slowed the several down, so that they
+/// are tried again now and then.
 bool Queue::threadsHelp() {
   constexpr unsigned period = 64;
-  return shared.count() == 0 || shared * 10 < alone * 7 || ++refrained % period == 0;
+  return shared.count() == 0 || shared * 5 < aloneBusy * 3 || ++refrained % period == 0;
 }
 
 /// Takes the batch that `ready` has promised: the first request, and those behind it that go with it.
@@ -348,7 +357,9 @@ void Queue::run(Batch &batch, int threads) {
   if (!batch.requests.empty()) {
     try {
       context.emplace(library.lend(threads));
+      std::chrono::nanoseconds before = processorTime();
       compute(batch, *context, execution);
+      execution.busy = processorTime() - before;
     } catch (...) {
       execution.status = currentExceptionStatus();
     }
@@ -367,6 +378,8 @@ void Queue::run(Batch &batch, int threads) {
       double byte = static_cast<double>(took.count()) / static_cast<double>(bytesOf(batch));
       if (threads == 1) {
         aloneByte = alone.count() ? (aloneByte * 7 + byte) / 8 : byte;
+        std::chrono::nanoseconds busy = execution.busy / samplesOf(execution.rows);
+        aloneBusy = alone.count() ? (aloneBusy * 7 + busy) / 8 : busy;
         alone = alone.count() ? (alone * 7 + sample) / 8 : sample;
       } else {
         shared = shared.count() ? (shared + sample) / 2 : sample;

@@ -87,7 +87,8 @@ private:
   struct Execution final {
     Status status;
     Clock::time_point start, joined, end;
-    int64_t rows = 0; // with those that fill it up
+    std::chrono::nanoseconds busy{0}; // processor time of the thread that ran it
+    int64_t rows = 0;                 // with those that fill it up
     std::vector<Tensor> outputs;
     std::vector<std::byte> storage;
   };
@@ -120,6 +121,7 @@ private:
   int active = 0;                                        // batches that a thread works on, answers included
   Clock::time_point earliest = Clock::time_point::max(); // no deadline of a waiting request is before it
   std::chrono::nanoseconds alone{0}, shared{0};          // time of a sample on one thread and on several, smoothed
+  std::chrono::nanoseconds aloneBusy{0};                 // processor time of a sample on one thread, smoothed
   double aloneByte = 0;                                  // nanoseconds of a byte of the inputs on one thread, smoothed
   unsigned refrained = 0;                                // runs that might have had several threads
   std::vector<std::vector<std::byte>> buffers;           // for inputs of batches, to use again
