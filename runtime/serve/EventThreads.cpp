@@ -11,9 +11,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// How long events may keep a thread busy without a pause before it calls another one: long enough that calling it
-/// costs little beside it.
-constexpr std::chrono::microseconds patience{500};
+/// Bounds of `patience`: calling a thread costs some microseconds, and the first one that is called finds out whether
+/// there is work for it.
+constexpr int64_t leastPatience = 50'000, mostPatience = 2'000'000; // nanoseconds
+
+bool longerThan(Clock::time_point since, int64_t patience) {
+  return Clock::now() - since > std::chrono::nanoseconds(patience);
+}
 
 /// Whom the calling thread leads, if it does.
 thread_local EventThreads *leads = nullptr;
@@ -68,7 +72,7 @@ void EventThreads::lead() {
   leads = this;
   for (Clock::time_point busySince = Clock::now(); leads;) {
     if (poll()) {
-      if (leads && Clock::now() - busySince > patience) {
+      if (leads && longerThan(busySince, patience.load(std::memory_order_relaxed))) {
         callAnother();
         busySince = Clock::now();
       }
@@ -85,13 +89,18 @@ void EventThreads::lead() {
   }
 }
 
-/// Handles what is there, beside the leader.
+/// Handles what is there, beside the leader. Whether that was much says how soon to call for help the next time.
 void EventThreads::help() {
-  for (Clock::time_point busySince = Clock::now(); poll();)
-    if (Clock::now() - busySince > patience) {
+  int64_t before = patience.load(std::memory_order_relaxed);
+  int handled = 0;
+  for (Clock::time_point busySince = Clock::now(); poll(); ++handled)
+    if (longerThan(busySince, before)) {
       callAnother();
       busySince = Clock::now();
     }
+  constexpr int worthwhile = 4;
+  patience.store(handled < worthwhile ? std::min(2 * before, mostPatience) : std::max(before / 2, leastPatience),
+                 std::memory_order_relaxed);
 }
 
 /// Has another thread help, if there are processors for it.

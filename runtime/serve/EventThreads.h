@@ -6,8 +6,10 @@
 #ifndef MLC_RUNTIME_SERVE_EVENTTHREADS_H
 #define MLC_RUNTIME_SERVE_EVENTTHREADS_H
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -42,6 +44,8 @@ private:
 
   const std::function<bool()> wait, poll;
   const int mostBusy; // threads that short work is spread over
+  /// Nanoseconds that events may keep a thread busy without a pause before it calls another one.
+  std::atomic<int64_t> patience = 100'000;
   std::mutex mutex;
   std::condition_variable called;
   bool led = false, ended = false;
