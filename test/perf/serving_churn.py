@@ -75,11 +75,11 @@ def main():
     parser.add_argument("--connections", type=int, default=8)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlc-churn-") as folder:
-        subprocess.run([OPT, options.model, "-o", os.path.join(folder, "built", "")], check=True)
+        subprocess.run([OPT, options.model, "-o", os.path.join(folder, "built", "1", "")], check=True)
         for model in ("latest", "labelled", "extra"):
             os.makedirs(os.path.join(folder, model))
             for _ in range(2):
-                subprocess.run([SERVE, "publish", os.path.join(folder, "built"), os.path.join(folder, model)], check=True, stdout=subprocess.DEVNULL)
+                subprocess.run([SERVE, "publish", os.path.join(folder, "built", "1"), os.path.join(folder, model)], check=True, stdout=subprocess.DEVNULL)
         with open(os.path.join(folder, "first.conf"), "w") as file:
             file.write(config(folder, 1, False))
         server = Server(f"--model_config_file={folder}/first.conf")
