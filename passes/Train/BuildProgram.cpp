@@ -373,6 +373,9 @@ struct BuildProgram final : mlc::impl::TrainBuildProgramPassBase<BuildProgram> {
               entry.write(weight.gradient, g.add(entry.read(weight.gradient, weight.type), gradients[next++]));
         },
         [&](Entry &entry, OpBuilder &b, const BatchStatistic &statistic, Value share) {
+          // Right where it is known: the exchange between processes need not wait for the end.
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointAfterValue(statistic.batch);
           graph::GraphBuilder g(b, entry.loc, entry.shapes);
           auto *weight = llvm::find_if(weights, [&](const Weight &one) { return one.name == statistic.state; });
           Value old = entry.read(weight->gradient, weight->type);

@@ -61,10 +61,10 @@ Slices::Slices(Program &program, State &state, Communicator &communicator, int64
                      " (the number of processes) times a power of two, but got " + std::to_string(shards));
   firstShard = each * communicator.rank();
   endShard = firstShard + each;
-  tensors = state.floats(MLC_STATE_GRADIENT);
-  numGradients = tensors.size();
-  std::vector<std::pair<float *, uint64_t>> statistics = state.floats(MLC_STATE_STATISTIC);
-  tensors.insert(tensors.end(), statistics.begin(), statistics.end());
+  tensors = state.floats(MLC_STATE_STATISTIC);
+  numStatistics = tensors.size();
+  std::vector<std::pair<float *, uint64_t>> gradients = state.floats(MLC_STATE_GRADIENT);
+  tensors.insert(tensors.end(), gradients.begin(), gradients.end());
   sums.resize(tensors.size());
 }
 
@@ -112,7 +112,7 @@ void Slices::complete(size_t i) {
 
 void Slices::completeAt(uint64_t offset) {
   auto *data = reinterpret_cast<float *>(memory + offset);
-  for (size_t i = 0; i < numGradients; ++i)
+  for (size_t i = numStatistics; i < tensors.size(); ++i)
     if (tensors[i].first == data)
       return complete(i);
 }
@@ -128,7 +128,7 @@ double Slices::step(const Batch &batch, int64_t samples, float learningRate, int
     exchange.emplace(communicator, tensors);
   int64_t offset = own(samples).first, all = shards * pieces;
   std::vector<float> before; // the running statistics
-  for (size_t i = numGradients; i < tensors.size(); ++i)
+  for (size_t i = 0; i < numStatistics; ++i)
     before.insert(before.end(), tensors[i].first, tensors[i].first + tensors[i].second);
   isComplete.assign(tensors.size(), false);
   mlc_listener listener = {
@@ -158,7 +158,7 @@ double Slices::step(const Batch &batch, int64_t samples, float learningRate, int
     const float *old = before.data();
     for (size_t i = 0; i < tensors.size(); ++i) {
       auto [data, count] = tensors[i];
-      if (i >= numGradients)
+      if (i < numStatistics)
         std::for_each(data, data + count, [&](float &value) { value = weight * value; });
       if (shard + 1 == endShard) {
         if (!isComplete[i])
@@ -166,11 +166,11 @@ double Slices::step(const Batch &batch, int64_t samples, float learningRate, int
         continue;
       }
       sums[i].add({data, data + count});
-      if (i < numGradients) {
-        std::memset(data, 0, count * sizeof(float));
-      } else {
+      if (i < numStatistics) {
         std::copy_n(old, count, data);
         old += count;
+      } else {
+        std::memset(data, 0, count * sizeof(float));
       }
     }
   }

@@ -43,8 +43,10 @@ private:
   Communicator &communicator;
   char *memory; ///< of the state
   int64_t shards, pieces, firstShard, endShard;
-  std::vector<std::pair<float *, uint64_t>> tensors; ///< that slices add to: gradients, then running statistics
-  size_t numGradients = 0;
+  /// That slices add to: running statistics, then gradients. Statistics are known when a slice has been computed, so
+  /// they come first: the exchange begins with the last.
+  std::vector<std::pair<float *, uint64_t>> tensors;
+  size_t numStatistics = 0;
   std::vector<PairwiseSum<std::vector<float>>> sums; ///< of the own slices but the last, by tensor
   std::vector<bool> isComplete;                      ///< by tensor, in a step
   std::optional<Exchange> exchange;                  ///< from the first step on, where there are processes

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,33 @@ class TrainingTest(ToolTest):
             results.append(read_safetensors(self.path("w.safetensors")))
         for name in results[0]:
             np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-4, atol=1e-6)
+
+    @unittest.skipUnless(shutil.which("mpirun"), "requires mpirun")
+    def test_processes_give_the_same_bits(self):
+        """Gradients are exchanged as they are announced, in several buckets; at -O0 nothing is announced. Statistics take part."""
+        with open(self.path("m.mlc"), "w") as file:
+            file.write("""
+model m(x: f32[N, 6, 6, 8]) -> y: f32[N, 3] {
+  x = relu(batch_norm(conv2d(x, filters=16, kernel=3, padding=same)))
+  return dense(relu(dense(flatten(x), units=600)), units=3)
+}
+train m {
+  loss = mse
+  optimizer = adam(lr=0.01)
+}
+""")
+        rng = np.random.default_rng(9)
+        np.savez(self.path("data.npz"), x=rng.random((45, 6, 6, 8), dtype=np.float32), label=rng.random((45, 3), dtype=np.float32))
+        run = ["--data", "data.npz", "--batch", "20", "--epochs", "2", "--threads", "1", "--verbose", "0"]
+        for level in ("-O3", "-O0"):
+            program = self.build(self.path("m.mlc"), level)
+            self.call(program, *run, "--shards", "4", "--export", "alone.safetensors")
+            with open(self.path("alone.safetensors"), "rb") as file:
+                alone = file.read()
+            for processes in ("1", "2", "4"):
+                self.call("mpirun", "--allow-run-as-root", "--oversubscribe", "-n", processes, program, *run, "--export", "together.safetensors")
+                with open(self.path("together.safetensors"), "rb") as file:
+                    self.assertEqual(file.read(), alone, (level, processes))
 
     def test_convolutions_by_tiles(self):
         """Winograd's tiles, also those that the image does not fill, against the direct sums: one step, so the gradients themselves."""

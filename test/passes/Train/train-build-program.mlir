@@ -31,8 +31,8 @@ graph.parameter @mean : tensor<3xf32> {statistic}
 
 // CHECK-LABEL: func.func @gradients
 // CHECK: {mlc.name = "weight"}
-// CHECK: train.write @"gradient/w"
 // CHECK: train.write @"gradient/mean"
+// CHECK: train.write @"gradient/w"
 
 // CHECK-LABEL: func.func @apply
 // CHECK: train.write @w
