@@ -191,8 +191,8 @@ def Rt_MarkOp : Op<Rt_Dialect, "mark", [MemoryEffects<[MemWrite]>]> {
 def Rt_ReadyOp : Op<Rt_Dialect, "ready", [MemoryEffects<[MemWrite]>]> {
   let summary = "says that a state has its new value";
   let description = [{
-    The rest of the run neither reads nor writes the state at `offset`. Where somebody waits for that, he is told, and may use the
-    state while the run goes on.
+    The rest of the run neither reads nor writes the state at `offset`. Whoever listens is told, and may use the state while the
+    run goes on.
 
     Example: `rt.ready %frame at 4096`
   }];

@@ -31,23 +31,27 @@ struct AnnounceGradients final : mlc::impl::BufferAnnounceGradientsPassBase<Anno
       return;
     Block &body = function.getBody().front();
 
-    // Of each gradient the last op of the function that may use it, views of it included.
+    // Of each gradient the last op of the function that may use it, views of it included; and the last one that uses
+    // memory of which that is not known.
     llvm::MapVector<int64_t, Operation *> last;
+    Operation *unknown = nullptr;
     function.walk([&](Operation *op) {
       for (Value operand : op->getOperands()) {
         if (!isa<MemRefType>(operand.getType()))
           continue;
         Value root = rootOf(operand);
         auto state = root ? root.getDefiningOp<rt::StateOp>() : rt::StateOp();
-        if (!state || !isGradient(symbols, state))
+        if (root && !(state && isGradient(symbols, state)))
           continue;
         Operation *outer = body.findAncestorOpInBlock(*op);
-        Operation *&known = last[static_cast<int64_t>(state.getOffset())];
+        Operation *&known = state ? last[static_cast<int64_t>(state.getOffset())] : unknown;
         if (!known || known->isBeforeInBlock(outer))
           known = outer;
       }
     });
     for (auto [offset, op] : last) {
+      if (unknown && op->isBeforeInBlock(unknown))
+        op = unknown;
       Operation *behind = op->getNextNode();
       if (behind && isa<rt::MarkOp>(behind)) // a mark directly follows what it measures
         op = behind;

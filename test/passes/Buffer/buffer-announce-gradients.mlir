@@ -50,3 +50,25 @@ func.func @apply(%frame: !rt.frame) {
   return
 }
 func.func private @zero(memref<3xf32>)
+
+// -----
+
+train.state @"gradient/v" : tensor<3xf32> role gradient
+train.state @"gradient/w" : tensor<3xf32> role gradient
+/// What may be either one is a use of both.
+// CHECK-LABEL: func.func @gradients
+func.func @gradients(%frame: !rt.frame) {
+  %gv = rt.state %frame @"gradient/v" at 0 {writable} : memref<3xf32>
+  %gw = rt.state %frame @"gradient/w" at 64 {writable} : memref<3xf32>
+  // CHECK: arith.select
+  // CHECK-NOT: rt.ready
+  // CHECK: call @sum
+  // CHECK-NEXT: rt.ready %arg0 at 64
+  // CHECK-NEXT: rt.ready %arg0 at 0
+  %flag = rt.input %frame[0] : memref<i1>
+  %condition = memref.load %flag[] : memref<i1>
+  %one = arith.select %condition, %gv, %gw : memref<3xf32>
+  call @sum(%one) : (memref<3xf32>) -> ()
+  return
+}
+func.func private @sum(memref<3xf32>)
