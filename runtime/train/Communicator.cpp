@@ -86,26 +86,24 @@ void Communicator::wait(void *request, const std::atomic<bool> &ends) {
   }
 }
 
-void Communicator::gather(const float *from, int64_t elements, float *to, const std::atomic<bool> &ends) {
+void Communicator::run(Begin begin, const char *name, const float *from, int64_t elements, float *to,
+                       const std::atomic<bool> &ends) {
   int bytes = static_cast<int>(elements * static_cast<int64_t>(sizeof(float)));
   if (!finalize) {
     std::memcpy(to, from, static_cast<size_t>(bytes));
     return;
   }
   void *request = nullptr;
-  check(iallgather(from, bytes, byte, to, bytes, byte, world, &request), "MPI_Iallgather");
+  check(begin(from, bytes, byte, to, bytes, byte, world, &request), name);
   wait(request, ends);
 }
 
+void Communicator::gather(const float *from, int64_t elements, float *to, const std::atomic<bool> &ends) {
+  run(iallgather, "MPI_Iallgather", from, elements, to, ends);
+}
+
 void Communicator::exchange(const float *from, int64_t elements, float *to, const std::atomic<bool> &ends) {
-  int bytes = static_cast<int>(elements * static_cast<int64_t>(sizeof(float)));
-  if (!finalize) {
-    std::memcpy(to, from, static_cast<size_t>(bytes));
-    return;
-  }
-  void *request = nullptr;
-  check(ialltoall(from, bytes, byte, to, bytes, byte, world, &request), "MPI_Ialltoall");
-  wait(request, ends);
+  run(ialltoall, "MPI_Ialltoall", from, elements, to, ends);
 }
 
 std::vector<std::string> Communicator::gather(const std::string &text) {

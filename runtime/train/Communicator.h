@@ -39,14 +39,16 @@ public:
   static bool isFirst();
 
 private:
+  /// Of data, then MPI_COMM_WORLD, then the request that is begun.
+  using Begin = int (*)(const void *, int, void *, void *, int, void *, void *, void **);
+
   void check(int code, const char *what);
+  void run(Begin begin, const char *name, const float *from, int64_t count, float *to, const std::atomic<bool> &ends);
   void wait(void *request, const std::atomic<bool> &ends);
 
   int number = 0, count = 1;
   bool isThreaded = true;
   void *world = nullptr, *byte = nullptr;
-  /// Of data, then MPI_COMM_WORLD, then the request that is begun.
-  using Begin = int (*)(const void *, int, void *, void *, int, void *, void *, void **);
   Begin iallgather = nullptr, ialltoall = nullptr;
   int (*test)(void **, int *, void *) = nullptr;
   int (*allgather)(const void *, int, void *, void *, int, void *, void *) = nullptr;

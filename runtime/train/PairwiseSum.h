@@ -1,5 +1,4 @@
-//===- PairwiseSum.h - sums of vectors in a fixed order ------------------------------------------------ -*- C++
-//-*-===//
+//===- PairwiseSum.h - sums of vectors in a fixed order ----------------------------------------------- -*- C++ -*-===//
 #ifndef MLC_RUNTIME_TRAIN_PAIRWISESUM_H
 #define MLC_RUNTIME_TRAIN_PAIRWISESUM_H
 
