@@ -17,7 +17,7 @@ suite() {
   "$@" >>"$log" 2>&1 # appending, as `tee` does below
   local code=$?
   local line good bad
-  line=$(grep -oE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
+  line=$(grep -aoE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
   if [ -n "$line" ]; then
     good=${line%% *} bad=$(echo "$line" | sed 's/.*, \([0-9]*\) failed/\1/')
   else
