@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mlc::serve {
 
@@ -36,7 +37,9 @@ void readJsonObject(const std::string &text, const std::function<void(simdjson::
 /// The first byte of a value; what it is follows from it.
 inline char firstByte(simdjson::ondemand::value value) { return *value.raw_json_token().data(); }
 
-/// The members of an object, in their order: visit(key, value). The key is valid until the next one.
+/// The members of an object, in their order: visit(key, value). The key is valid until the next one. Members are not
+/// looked for by name: find_field_unordered goes back to the start for it, where simdjson 3.0 takes whatever it has
+/// passed for valid, and reads anywhere where it was not.
 template <typename Visit> void forEachMember(simdjson::ondemand::object object, Visit visit) {
   for (auto member : object) {
     simdjson::ondemand::field field;
@@ -45,6 +48,11 @@ template <typename Visit> void forEachMember(simdjson::ondemand::object object, 
     checkJson(field.unescaped_key().get(key));
     visit(key, field.value());
   }
+}
+
+/// Whether `name` is the key, for the first time: of members that are there twice, the first counts.
+inline bool isFirst(std::string_view key, std::string_view name, bool &seen) {
+  return key == name && !std::exchange(seen, true);
 }
 
 /// The elements of a list.

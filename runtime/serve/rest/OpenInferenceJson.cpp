@@ -5,6 +5,7 @@
 #include "runtime/serve/JsonText.h"
 #include "runtime/serve/rest/BinaryTensors.h"
 #include "runtime/serve/rest/Classification.h"
+#include "runtime/serve/rest/JsonObject.h"
 
 #include <simdjson.h>
 
@@ -18,8 +19,7 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-constexpr size_t deepest = 64;  // levels of JSON that are read
-constexpr size_t mostAxes = 32; // of an input, fewer than levels
+constexpr size_t mostAxes = 32; // of an input, fewer than deepestJson
 
 Error invalid(const std::string &message) { return Error(Code::invalidArgument, message); }
 
@@ -30,25 +30,14 @@ void check(simdjson::error_code error, std::string_view what) {
                   simdjson::error_message(error));
 }
 
-/// Calls visit(key, value) for the members of an object in their order, but for those that are null. Not by name:
-/// find_field_unordered goes back to the start for it, where simdjson 3.0 takes whatever it has passed for valid, and
-/// reads anywhere where it was not.
-template <typename Visit> void forEachMember(ondemand::object &object, std::string_view what, Visit visit) {
-  for (auto member : object) {
-    ondemand::field field;
-    check(std::move(member).get(field), what);
-    std::string_view key;
-    check(field.unescaped_key().get(key), what);
+/// The members of an object that are not null.
+template <typename Visit> void forEachPresent(ondemand::object object, Visit visit) {
+  forEachMember(object, [&](std::string_view key, ondemand::value value) {
     bool null = false;
-    check(field.value().is_null().get(null), key);
+    checkJson(value.is_null().get(null));
     if (!null)
-      visit(key, field.value());
-  }
-}
-
-/// Whether `name` is the key, for the first time; of members that are there twice, the first counts.
-bool isFirst(std::string_view key, std::string_view name, bool &seen) {
-  return key == name && !std::exchange(seen, true);
+      visit(key, value);
+  });
 }
 
 std::string readString(ondemand::value value, std::string_view name) {
@@ -249,7 +238,7 @@ public:
 
   void read(ondemand::object object) {
     bool hasId = false, hasParameters = false, hasInputs = false, hasOutputs = false;
-    forEachMember(object, "document", [&](std::string_view key, ondemand::value value) {
+    forEachPresent(object, [&](std::string_view key, ondemand::value value) {
       if (isFirst(key, "id", hasId))
         request.id = readString(value, "id");
       else if (isFirst(key, "parameters", hasParameters))
@@ -275,7 +264,7 @@ private:
     };
     bool hasOutput = false, hasPriority = false, hasTimeout = false, hasMethod = false, hasExplained = false,
          hasTarget = false, hasSteps = false;
-    forEachMember(parameters, "parameters", [&](std::string_view key, ondemand::value value) {
+    forEachPresent(parameters, [&](std::string_view key, ondemand::value value) {
       if (isFirst(key, "binary_data_output", hasOutput))
         request.binaryOutputs = readBool(value, "binary_data_output");
       else if (isFirst(key, "priority", hasPriority))
@@ -309,7 +298,7 @@ private:
     std::optional<uint64_t> binaryBytes;
     bool hasName = false, hasType = false, hasShape = false, hasParameters = false, hasData = false, isShared = false,
          isRead = false;
-    forEachMember(input, "inputs", [&](std::string_view key, ondemand::value value) {
+    forEachPresent(input, [&](std::string_view key, ondemand::value value) {
       if (isFirst(key, "name", hasName)) {
         tensor.name = readString(value, "name");
       } else if (isFirst(key, "datatype", hasType)) {
@@ -343,7 +332,7 @@ private:
     } else if (!isRead) { // it stands before what says how it is read
       check(input.reset().error(), "inputs");
       bool again = false;
-      forEachMember(input, "inputs", [&](std::string_view key, ondemand::value value) {
+      forEachPresent(input, [&](std::string_view key, ondemand::value value) {
         if (isFirst(key, "data", again))
           readData(value, tensor, datatype);
       });
@@ -355,7 +344,7 @@ private:
     ondemand::object parameters;
     check(value.get_object().get(parameters), "parameters");
     bool hasSize = false;
-    forEachMember(parameters, "parameters", [&](std::string_view key, ondemand::value value) {
+    forEachPresent(parameters, [&](std::string_view key, ondemand::value value) {
       if (isFirst(key, "binary_data_size", hasSize))
         binaryBytes = readCount(value, "binary_data_size");
       else if (key == "shared_memory_region")
@@ -406,7 +395,7 @@ private:
       check(std::move(element).get_object().get(object), "outputs");
       InferenceRequest::Output output;
       bool hasName = false, hasParameters = false, isShared = false;
-      forEachMember(object, "outputs", [&](std::string_view key, ondemand::value value) {
+      forEachPresent(object, [&](std::string_view key, ondemand::value value) {
         if (isFirst(key, "name", hasName))
           output.name = readString(value, "name");
         else if (isFirst(key, "parameters", hasParameters))
@@ -424,7 +413,7 @@ private:
     ondemand::object parameters;
     check(value.get_object().get(parameters), "parameters");
     bool hasBinary = false, hasClasses = false;
-    forEachMember(parameters, "parameters", [&](std::string_view key, ondemand::value value) {
+    forEachPresent(parameters, [&](std::string_view key, ondemand::value value) {
       if (isFirst(key, "binary_data", hasBinary))
         output.binary = readBool(value, "binary_data");
       else if (isFirst(key, "classification", hasClasses))
@@ -453,13 +442,17 @@ void readInferenceRequest(InferenceRequest &request, std::string_view json, std:
   simdjson::padded_string_view text(json, readable);
   if (readable < json.size() + simdjson::SIMDJSON_PADDING)
     text = copy.emplace(json);
-  if (parser.capacity() < json.size() || parser.max_depth() != deepest)
-    check(parser.allocate(std::max(json.size(), size_t(4096)), deepest), "document");
+  if (parser.capacity() < json.size() || parser.max_depth() != deepestJson)
+    check(parser.allocate(std::max(json.size(), size_t(4096)), deepestJson), "document");
   ondemand::document document;
   check(parser.iterate(text).get(document), "document");
   ondemand::object object;
   check(document.get_object().get(object), "document");
-  RequestReader(request, json, binary).read(object);
+  try {
+    RequestReader(request, json, binary).read(object);
+  } catch (const NotJson &error) {
+    check(error.error, "document");
+  }
 }
 
 InferenceAnswer writeInferenceAnswer(const Version &version, const InferenceRequest &request,

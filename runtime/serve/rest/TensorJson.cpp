@@ -269,9 +269,9 @@ private:
     std::vector<size_t> order;
     bool hasColumns = false, hasData = false, isRead = false;
     forEachMember(object, [&](std::string_view key, ondemand::value list) {
-      if (key == "columns" && !std::exchange(hasColumns, true)) {
+      if (isFirst(key, "columns", hasColumns)) {
         order = readNamesOfColumns(list);
-      } else if (key == "data" && !std::exchange(hasData, true) && hasColumns) {
+      } else if (isFirst(key, "data", hasData) && hasColumns) {
         readSplitRows(list, order);
         isRead = true;
       }
@@ -284,7 +284,7 @@ private:
     bool hasRows = false;
     checkJson(object.reset().error());
     forEachMember(object, [&](std::string_view key, ondemand::value list) {
-      if (key == "data" && !std::exchange(hasRows, true))
+      if (isFirst(key, "data", hasRows))
         readSplitRows(list, order);
     });
   }
