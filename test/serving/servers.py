@@ -47,10 +47,10 @@ def write_version(folder, fake="half_plus_two", files={}):
 class Server:
     """A process of mlc-serve on ports of its own."""
 
-    def __init__(self, *flags, rest_port=None, port=None, log=None):
+    def __init__(self, *flags, rest_port=None, port=None, log=None, program=SERVE):
         self.rest_port, self.port = rest_port or free_port(), port or free_port()
         self.url = f"http://127.0.0.1:{self.rest_port}"
-        command = [SERVE, f"--port={self.port}", f"--rest_api_port={self.rest_port}", *flags]
+        command = [program, f"--port={self.port}", f"--rest_api_port={self.rest_port}", *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log or subprocess.DEVNULL)
 
     def wait_until_ready(self, seconds=30):

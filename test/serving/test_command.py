@@ -24,11 +24,7 @@ class CommandTest(ServeTest):
         """A server that may not become ready; `said` is what it prints."""
         self.log = open(self.path("log"), "w+")
         self.addCleanup(self.log.close)
-        server = Server.__new__(Server)
-        server.rest_port, server.port = free_port(), free_port()
-        server.url = f"http://127.0.0.1:{server.rest_port}"
-        server.process = subprocess.Popen([program, f"--port={server.port}", f"--rest_api_port={server.rest_port}", *flags],
-                                          stdout=subprocess.DEVNULL, stderr=self.log)
+        server = Server(*flags, log=self.log, program=program)
         self.addCleanup(server.kill)
         return server
 

@@ -208,11 +208,15 @@ TEST_F(GrpcServices, StatusListsVersionsAndIgnoresLabels) {
   EXPECT_EQ(status(""), "INVALID_ARGUMENT: Missing ModelSpec");
 }
 
+/// A reload with one model, and what follows it in the request.
+std::string reloadOf(const std::string &name, const std::string &base, const std::string &rest = "") {
+  return "config { model_config_list { config { name: '" + name + "' base_path: '" + base +
+         "' model_platform: 'mlc' } } } " + rest;
+}
+
 TEST_F(GrpcServices, ReloadReplacesTheConfigurationOrKeepsIt) {
   auto reload = [&](const std::string &name, const std::string &base) {
-    return call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest,
-                "config { model_config_list { config { name: '" + name + "' base_path: '" + base +
-                    "' model_platform: 'tensorflow' } } }");
+    return call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest, reloadOf(name, base));
   };
   EXPECT_EQ(reload("late", "relative").substr(0, 17), "INVALID_ARGUMENT:");
   EXPECT_NE(predict("model_spec { name: 'half' }" + twoValues).find("float_val: 4"), std::string::npos);
@@ -225,9 +229,8 @@ TEST_F(GrpcServices, ReloadSaysByHowMuchMetricsIncreased) {
   predict("model_spec { name: 'half' }" + twoValues);
   tfs::ReloadConfigResponse response;
   call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest,
-       "config { model_config_list { config { name: 'half' base_path: '" + models.folder.path("half") +
-           "' model_platform: 'mlc' } } } metric_names: ['/tensorflow/serving/request_count', 'nv_inference_count', "
-           "'/none']",
+       reloadOf("half", models.folder.path("half"),
+                "metric_names: ['/tensorflow/serving/request_count', 'nv_inference_count', '/none']"),
        &response);
   ASSERT_EQ(response.metric_size(), 3);
   EXPECT_EQ(response.metric(0).name(), "/tensorflow/serving/request_count");
@@ -247,9 +250,9 @@ TEST_F(GrpcServices, ReloadCountsTheWarmUpOfNewModels) {
   writeVersion(models.folder.path("warm/1"), "half_plus_two", {{warmUpName, warmUpRecords(3)}});
   tfs::ReloadConfigResponse response;
   call(*model, &tfs::ModelService::Stub::HandleReloadConfigRequest,
-       "config { model_config_list { config { name: 'warm' base_path: '" + models.folder.path("warm") +
-           "' model_platform: 'mlc' } } } metric_names: '/tensorflow/serving/model_warmup_latency' "
-           "metric_names: '/tensorflow/serving/model_warmup_records_read'",
+       reloadOf("warm", models.folder.path("warm"),
+                "metric_names: '/tensorflow/serving/model_warmup_latency' "
+                "metric_names: '/tensorflow/serving/model_warmup_records_read'"),
        &response);
   ASSERT_EQ(response.metric_size(), 2);
   EXPECT_EQ(response.metric(0).int64_value_increase(), 1);
