@@ -684,8 +684,9 @@ std::vector<VersionStatus> Registry::statuses(const std::string &model, std::opt
 }
 
 std::vector<std::string> Registry::models() const {
+  std::shared_ptr<const Snapshot> now = served->look();
   std::vector<std::string> names;
-  for (const auto &[name, view] : served->look()->models)
+  for (const auto &[name, view] : now->models)
     if (view.configured)
       names.push_back(name);
   std::sort(names.begin(), names.end());
@@ -723,8 +724,9 @@ bool Registry::waitUntilReady(const std::function<bool()> &stop) const {
     std::unique_lock lock(served->mutex);
     served->changed.wait_for(lock, std::chrono::milliseconds(100), [&] { return served->snapshot != now; });
   }
+  std::shared_ptr<const Snapshot> now = served->look();
   if (!served->options.labelsForUnavailable)
-    for (const auto &[name, view] : served->look()->models)
+    for (const auto &[name, view] : now->models)
       for (const auto &[label, number] : view.labels)
         if (!view.versions.count(number))
           throw labelUnavailable(name, number);

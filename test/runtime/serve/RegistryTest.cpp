@@ -488,6 +488,22 @@ TEST_F(RegistryTest, AnswersWhileAnotherModelIsLoaded) {
   EXPECT_GT(answered, 5);
 }
 
+/// Whoever lists models holds what is listed, while reloads replace it: for the sanitizers.
+TEST_F(RegistryTest, ListsModelsWhileTheyChange) {
+  write("a/1");
+  write("b/1");
+  registry().reload(config(model("a")));
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    while (!done)
+      EXPECT_GE(registry().models().size(), 1u);
+  });
+  for (int i = 0; i < 50; ++i)
+    registry().reload(config(i % 2 ? model("a") : model("a") + model("b")));
+  done = true;
+  reader.join();
+}
+
 TEST_F(RegistryTest, SaysThatTwoFoldersAreTheSameVersion) {
   write("m/1", "half_plus_two");
   write("m/0001", "half_plus_two");
