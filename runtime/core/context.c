@@ -1,5 +1,6 @@
 /* Contexts: create, run, destroy, and what generated code calls during a run. */
 #include "runtime/core/context.h"
+#include "runtime/core/memory.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -66,9 +66,6 @@ struct mlc_model {
 mlc_status mlc_status_make(int32_t code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 mlc_status mlc_status_ok(void);
 
-/* Aligned to 64 bytes; NULL when memory is exhausted. Freed with free(). */
-void *mlc_aligned_alloc(uint64_t bytes);
-
 void *mlc_pool_take(mlc_pool *pool, uint64_t bytes);
 void mlc_pool_give(mlc_pool *pool, void *buffer);
 void mlc_pool_give_all(mlc_pool *pool);

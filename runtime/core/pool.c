@@ -2,14 +2,9 @@
  * nothing. Best fit among the free ones; linear in the number of buffers, which is that of the dynamic tensors alive at
  * once. */
 #include "runtime/core/context.h"
+#include "runtime/core/memory.h"
 
 #include <stdlib.h>
-
-void *mlc_aligned_alloc(uint64_t bytes) {
-  if (bytes > UINT64_MAX / 2)
-    return NULL;
-  return aligned_alloc(64, bytes == 0 ? 64 : (bytes + 63) / 64 * 64);
-}
 
 void *mlc_pool_take(mlc_pool *pool, uint64_t bytes) {
   mlc_block *best = NULL, *largest = NULL;

@@ -1,5 +1,6 @@
 //===- State.cpp - the weights and what training keeps -----------------------------------------------------------===//
 #include "runtime/train/State.h"
+#include "runtime/core/memory.h"
 #include "runtime/train/Initializers.h"
 
 #include <cmath>
@@ -12,7 +13,7 @@ namespace mlc::train {
 
 State::State(const mlc_train_info &info, uint64_t seed) : info(info), block(nullptr, std::free) {
   uint64_t bytes = (info.state_bytes + 63) / 64 * 64 + 64;
-  block.reset(static_cast<char *>(std::aligned_alloc(64, bytes)));
+  block.reset(static_cast<char *>(mlc_aligned_alloc(bytes)));
   if (!block)
     throw std::bad_alloc();
   std::memset(block.get(), 0, bytes);
