@@ -110,6 +110,7 @@ void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {
   tiles.vectorBits = options.target.vectorBits;
   tiles.vectorRegisters = options.target.vectorRegisters;
   tiles.l1Bytes = options.target.l1Bytes;
+  tiles.l2Bytes = options.target.l2Bytes;
   tiles.isX86 = options.target.family == TargetProperties::Family::x86;
   tiles.isAArch64 = options.target.family == TargetProperties::Family::aarch64;
   tiles.dotInt8 = options.target.dotInt8;

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Graph/GraphDialect.h"
+#include "passes/Vector/CacheSets.h"
 #include "passes/Vector/Depthwise.h"
 #include "passes/Vector/DotProducts.h"
 #include "passes/Vector/Panels.h"
@@ -26,8 +27,8 @@ namespace {
 
 /// Rows that read each panel for packing it in every run to pay: with dot products, and without.
 constexpr int64_t kRowsToPackDots = 4, kRowsToPack = 32;
-/// Rows of rhs from which on it matters that they share two sets of the first cache, which mostly has 8 ways.
-constexpr int64_t kDepthToPack = 128, kWays = 8;
+/// Rows of rhs from which on it matters that they share two sets of the first cache.
+constexpr int64_t kDepthToPack = 128;
 
 struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
   using VectorChooseTilesPassBase::VectorChooseTilesPassBase;
@@ -50,7 +51,7 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
         copyContiguously(op);
       bool packs = weight || (isStatic && paysToPack(op));
       int64_t granule = packs ? useDots(op) : 1;
-      packs = weight || granule > 1 || (packs && sharesSets(op));
+      packs = weight || granule > 1 || (packs && pushesOut(op));
       mlc::Tile tile = mlc::chooseTile(problemOf(op, granule, packs));
       op.setTileAttr(DenseI64ArrayAttr::get(&getContext(), {tile.rows, tile.vectors}));
       if (packs)
@@ -90,18 +91,20 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       rows *= kind == LoopKind::row ? op.getSizes()[loop] : 1;
     if (mlc::getGranule(op, dotTarget()) > 1)
       return op.getSizes()[loop] > 1 && rows >= kRowsToPackDots;
-    return rows >= kRowsToPack && sharesSets(op);
+    return rows >= kRowsToPack && pushesOut(op);
   }
 
-  /// Whether the rows of rhs that a panel takes vectors from lie in two sets of the first cache or one, because half a
-  /// way divides what is between them: they push each other out before the next tile reads them, at half the speed.
-  bool sharesSets(ContractOp op) {
+  /// Whether the rows of rhs that a panel takes vectors from push each other out before the next tile reads them, at
+  /// half the speed: of two sets of the first cache, or of the second.
+  bool pushesOut(ContractOp op) {
     unsigned loop = mlc::kernel::getGranuleLoop(op);
     auto type = cast<RankedTensorType>(op.getRhs().getType());
     std::optional<int64_t> stride = strideOf(type, op.getRhsMap(), loop);
-    int64_t halfAWay = static_cast<int64_t>(l1Bytes) / kWays / 2;
-    return stride && (*stride * type.getElementTypeBitWidth() / 8) % halfAWay == 0 &&
-           op.getSizes()[loop] >= kDepthToPack;
+    if (!stride || *stride == 0)
+      return false;
+    int64_t bytes = *stride * type.getElementTypeBitWidth() / 8, depth = op.getSizes()[loop];
+    return (depth >= kDepthToPack && mlc::shareSets(bytes, static_cast<int64_t>(l1Bytes))) ||
+           depth > mlc::rowsThatStay(bytes, static_cast<int64_t>(l2Bytes));
   }
 
   mlc::DotTarget dotTarget() const { return {isX86, isAArch64, dotInt8, dotBf16}; }

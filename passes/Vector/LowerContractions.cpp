@@ -9,13 +9,15 @@
 //   reductions  with rows * vectors sums in registers
 //
 // Where lhs is read across its rows, as in gradients of weights, a long sum touches as many pages of both operands.
-// Then a task cuts the reductions into blocks, and the sums wait in the result from one block to the next. A panel of
-// rhs whose rows push each other out of the first cache is copied before its tiles pass.
+// Then a task cuts the reductions into blocks, and the sums wait in the result from one block to the next; of each
+// block it copies its rows of lhs by tiles, where several panels read them. A panel of rhs whose rows push each other
+// out of a cache is copied before its tiles pass.
 //
 // Preconditions: the op is alone in a kernel function (buffer-outline-kernels) on memory, with a tile. A sum is always
 // computed in the order of the reductions, whatever the tasks are, so results do not depend on threads.
 //
 //===----------------------------------------------------------------------------------------------------------===//
+#include "passes/Vector/CacheSets.h"
 #include "passes/Vector/Depthwise.h"
 #include "passes/Vector/Passes.h"
 #include "passes/Vector/RegisterTile.h"
@@ -46,16 +48,19 @@ constexpr int64_t kMostTasks = 64;
 constexpr int64_t kDepth = 256, kMostDeepTasks = 24;
 /// Tiles that read a panel for its copy to pay, and the largest one on the stack.
 constexpr int64_t kTilesToCopy = 8, kLargestPanel = 128 << 10;
-/// Ways that the first cache mostly has.
-constexpr int64_t kWays = 8;
+/// Multiply-adds of a step that take no longer than a line from the second cache: such a tile wants its operands in the
+/// first one.
+constexpr int64_t kShortStep = 16;
+/// Panels that read a block of lhs for its copy to pay, and the largest one on the stack.
+constexpr int64_t kPanelsToCopy = 4, kLargestTiles = 256 << 10;
 
 /// How the work of a contraction is cut, before anything is built. Numbers of units and panels may be unknown.
 struct Blocks final {
   int64_t unitsOfTask, panelsOfTask;
   bool parallel;
   int64_t grain;
-  /// Whether reductions are cut, and whether panels are copied.
-  bool isDeep, copiesPanels;
+  /// Whether reductions are cut, and what is copied: panels of rhs, tiles of a block of lhs.
+  bool isDeep, copiesPanels, copiesTiles;
 };
 
 struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<LowerContractions> {
@@ -144,7 +149,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
   /// Whether lhs moves by more than an element in the inner loop of a sum that is long, or may be, and the result can
   /// hold the sums in between.
   static bool isDeep(ContractOp op, const Nest &nest) {
-    if (nest.reductions.empty() || op.hasDots() || op.getPacked() || !op.getExtras().empty() ||
+    if (nest.reductions.empty() || op.hasDots() || !op.getExtras().empty() ||
         !llvm::hasSingleElement(op.getEpilogue().front()) || op.getLhsMap().isFunctionOfDim(nest.vector) ||
         getElementTypeOrSelf(op.getInit().getType()) != op.getSumType())
       return false;
@@ -156,7 +161,9 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     return depth > kDepth && !nest.loops[nest.reductions.back()].strides[0].is(1);
   }
 
-  /// Whether the rows of a panel lie in a few sets of the first cache, and enough tiles read it.
+  static bool isShort(ContractOp op) { return op.getTile()->front() * op.getTile()->back() <= kShortStep; }
+
+  /// Whether the rows of a panel push each other out of a cache, and enough tiles read it.
   bool copiesPanels(ContractOp op, const Nest &nest, int64_t width, bool isDeep, int64_t depth, int64_t tiles) const {
     if (nest.reductions.empty() || nest.reductions.size() > 2 || op.hasDots() || op.getPacked() ||
         op.getLhsMap().isFunctionOfDim(nest.vector) || tiles < kTilesToCopy)
@@ -166,9 +173,11 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       return false;
     int64_t bytes = getElementTypeOrSelf(op.getRhs().getType()).getIntOrFloatBitWidth() / 8;
     Index stride = nest.loops[nest.reductions.back()].strides[1];
-    int64_t halfAWay = static_cast<int64_t>(l1Bytes) / kWays / 2;
-    return stride.isConstant() && !stride.is(0) && stride.constant() * bytes % halfAWay == 0 &&
-           depth * width * bytes <= kLargestPanel;
+    if (!stride.isConstant() || stride.is(0) || depth * width * bytes > kLargestPanel)
+      return false;
+    uint64_t cache = isDeep && isShort(op) ? l1Bytes : l2Bytes;
+    return shareSets(stride.constant() * bytes, static_cast<int64_t>(l1Bytes)) ||
+           depth > rowsThatStay(stride.constant() * bytes, static_cast<int64_t>(cache));
   }
 
   /// How the work is cut: `known` numbers are of loops, where they are static.
@@ -205,15 +214,22 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       reduction = 2 * columns;
     if (result.isDeep)
       reduction = kDepth;
-    int64_t cached =
-        std::max<int64_t>(1, static_cast<int64_t>(l2Bytes) / 2 / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
+    // Copied tiles are rows of whole vectors.
+    bool hasTiles = result.isDeep && isShort(op) && nest.row && nest.lines.empty() && !nest.line &&
+                    nest.loops[*nest.row].strides[0].is(1);
+    int64_t blockBytes = static_cast<int64_t>(l2Bytes) / 2;
+    if (hasTiles) {
+      rowsOfUnit = llvm::alignTo(rows, lanesOf(op));
+      blockBytes = std::min(blockBytes, kLargestTiles);
+    }
+    int64_t cached = std::max<int64_t>(1, blockBytes / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
     int64_t tasks = std::clamp<int64_t>(work / kWorkOfTask, 1, kMostTasks);
     int64_t wanted = llvm::divideCeil(tasks, outer);
     int64_t blocks = std::max<int64_t>(llvm::divideCeil(units, cached), std::min(wanted, units));
     if (result.isDeep) {
       // As many rows as columns, so that a task reads least of both.
       wanted = std::min(wanted, kMostDeepTasks);
-      double share = static_cast<double>(units * rowsOfUnit) / static_cast<double>(columns);
+      double share = static_cast<double>(units * (hasTiles ? rows : rowsOfUnit)) / static_cast<double>(columns);
       int64_t square = std::llround(std::sqrt(static_cast<double>(wanted) * share));
       blocks = std::clamp<int64_t>(square, llvm::divideCeil(units, cached), units);
     }
@@ -222,7 +238,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     result.panelsOfTask = llvm::divideCeil(panels, std::clamp<int64_t>(llvm::divideCeil(wanted, blocks), 1, panels));
     int64_t all = outer * blocks * llvm::divideCeil(panels, result.panelsOfTask);
     result.copiesPanels = copiesPanels(op, nest, width, result.isDeep, reduction,
-                                       result.unitsOfTask * llvm::divideCeil(rowsOfUnit, rows));
+                                       result.unitsOfTask * (hasTiles ? 1 : llvm::divideCeil(rowsOfUnit, rows)));
+    result.copiesTiles = hasTiles && result.panelsOfTask >= kPanelsToCopy;
     result.parallel = all > 1 && work >= 2 * kWorkOfThread;
     result.grain = std::max<int64_t>(1, llvm::divideCeil(all * kWorkOfThread, std::max<int64_t>(1, work)));
     return result;
@@ -271,18 +288,23 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       ++numParallel;
     }
 
-    Value panelCopy;
-    if (blocks.copiesPanels) {
+    auto onStack = [&](Value operand, int64_t elements) -> Value {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(&op->getParentOfType<func::FuncOp>().getBody().front());
+      auto type = MemRefType::get({elements}, getElementTypeOrSelf(operand.getType()));
+      return memref::AllocaOp::create(b, a.loc, type, b.getI64IntegerAttr(64));
+    };
+    Value panelCopy, tilesCopy;
+    if (blocks.copiesTiles)
+      tilesCopy = onStack(op.getLhs(), blocks.unitsOfTask * strideOfTiles(op, rows));
+    if (blocks.copiesPanels) {
       int64_t depth = kDepth;
       if (!blocks.isDeep) {
         depth = 1;
         for (unsigned loop : nest.reductions)
           depth *= nest.loops[loop].size.constant();
       }
-      auto type = MemRefType::get({depth * width}, getElementTypeOrSelf(op.getRhs().getType()));
-      panelCopy = memref::AllocaOp::create(b, a.loc, type, b.getI64IntegerAttr(64));
+      panelCopy = onStack(op.getRhs(), depth * width);
     }
     a.forEach(begin, end, 1, [&](Index task) {
       // Blocks of rows change first, so that threads next to each other share panels; then chunks, then batches.
@@ -300,9 +322,11 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       Index lastPanel = a.min(a.add(firstPanel, blocks.panelsOfTask), counts.panels);
       Index firstUnit = a.mul(block, blocks.unitsOfTask);
       Index lastUnit = a.min(a.add(firstUnit, blocks.unitsOfTask), counts.units);
-      auto buildPanels = [&](const Nest &nest, const Place &place, Value continues) {
+      auto buildPanels = [&](Nest nest, Place place, Value continues) {
         Nest tiled = nest;
         RegisterTile tile(a, op, tiled, lanesOf(op), isX86, continues);
+        if (tilesCopy)
+          copyTiles(a, op, tile, nest, place, tilesCopy, firstUnit, lastUnit, rows);
         a.forEach(firstPanel, lastPanel, 1, [&](Index panel) {
           Place there = nest.advance(a, place, nest.vector, a.mul(panel, width), /*skip=*/1);
           there.offsets[1] = a.add(there.offsets[1], a.mul(panel, nest.panelStride));
@@ -328,7 +352,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
 
   /// Calls `body` with blocks of the reductions: the nest and the place of one, and whether there was one before.
   static void forEachDepth(Arithmetic &a, const Nest &nest, const Place &place,
-                           llvm::function_ref<void(const Nest &, const Place &, Value)> body) {
+                           llvm::function_ref<void(Nest, Place, Value)> body) {
     OpBuilder &b = a.b;
     auto atLeastOne = [&](Index size) {
       return size.isConstant() ? Index(std::max<int64_t>(1, size.constant())) : a.selectNotLess(size, 1, size, 1);
@@ -362,10 +386,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     cut(cut, 0, nest, place, 0);
   }
 
-  /// Copies the panel at `place`, a row of `width` for each step of the reductions; then `nest` and `place` are those
-  /// of the copy.
-  static void copyPanel(Arithmetic &a, RegisterTile &tile, Nest &nest, Place &place, Value copy, int64_t width,
-                        ArrayRef<Value> masks) {
+  /// The distances of a copy's steps of the reductions, the inner ones `width` elements each.
+  static SmallVector<Index> stridesOfCopy(Arithmetic &a, const Nest &nest, int64_t width) {
     SmallVector<Index> strides;
     Index stride = width;
     for (unsigned loop : llvm::reverse(nest.reductions)) {
@@ -373,12 +395,43 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       stride = a.mul(stride, nest.loops[loop].size);
     }
     std::reverse(strides.begin(), strides.end());
+    return strides;
+  }
+
+  /// Copies the panel at `place`, a row of `width` for each step of the reductions; then `nest` and `place` are those
+  /// of the copy.
+  static void copyPanel(Arithmetic &a, RegisterTile &tile, Nest &nest, Place &place, Value copy, int64_t width,
+                        ArrayRef<Value> masks) {
+    SmallVector<Index> strides = stridesOfCopy(a, nest, width);
     tile.copyRows(place, copy, strides, masks);
     for (auto [loop, stride] : llvm::zip(nest.reductions, strides))
       nest.loops[loop].strides[1] = stride;
     nest.loops[nest.vector].strides[1] = 1;
     nest.operands[1].buffer = copy;
     place.offsets[1] = 0;
+  }
+
+  /// Elements from one copied tile to the next: a line more than it has, so that not all tiles begin in one set.
+  int64_t strideOfTiles(ContractOp op, int64_t rows) {
+    int64_t bytes = getElementTypeOrSelf(op.getLhs().getType()).getIntOrFloatBitWidth() / 8;
+    return kDepth * llvm::alignTo(rows, lanesOf(op)) + kCacheLine / bytes;
+  }
+
+  /// Copies the units [first, last) of lhs, `rows` rows each, by tiles of a block of the reductions; then `nest` and
+  /// `place` are those of the copy.
+  void copyTiles(Arithmetic &a, ContractOp op, RegisterTile &tile, Nest &nest, Place &place, Value copy, Index first,
+                 Index last, int64_t rows) {
+    int64_t padded = llvm::alignTo(rows, lanesOf(op));
+    Index stride = strideOfTiles(op, rows), firstRow = a.mul(first, rows);
+    SmallVector<Index> strides = stridesOfCopy(a, nest, padded);
+    strides.push_back(stride);
+    tile.copyTiles(nest.advanceRows(a, place, firstRow), copy, strides, a.sub(last, first), rows,
+                   a.sub(nest.rowCount(a), firstRow));
+    for (auto [loop, step] : llvm::zip(nest.reductions, strides))
+      nest.loops[loop].strides[0] = step;
+    nest.lhsTiles = {rows, stride};
+    nest.operands[0].buffer = copy;
+    place.offsets[0] = a.sub(0, a.mul(first, stride));
   }
 
   /// Calls `body` with the places of all iterations of `loops`.

@@ -19,6 +19,7 @@ def VectorChooseTilesPass : Pass<"vector-choose-tiles", "::mlir::ModuleOp"> {
   let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "width of a vector register">,
                  Option<"vectorRegisters", "vector-registers", "unsigned", "32", "number of vector registers">,
                  Option<"l1Bytes", "l1-bytes", "uint64_t", "32768", "size of the first data cache">,
+                 Option<"l2Bytes", "l2-bytes", "uint64_t", "1048576", "size of the second cache">,
                  Option<"isX86", "is-x86", "bool", "true", "dot products are those of x86">,
                  Option<"isAArch64", "is-aarch64", "bool", "false", "dot products are those of AArch64">,
                  Option<"dotInt8", "dot-int8", "bool", "false", "lanes can sum four products of bytes at once">,

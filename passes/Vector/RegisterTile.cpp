@@ -325,25 +325,46 @@ void RegisterTile::finish(const Place &place, Value sum, int64_t vector, Value m
     vector::StoreOp::create(b, a.loc, result, nest.operands[last].buffer, ValueRange{at});
 }
 
+void RegisterTile::forEachReduction(Index from, unsigned operand, ArrayRef<Index> strides,
+                                    llvm::function_ref<void(Index, Index)> body) {
+  auto step = [&](auto &&step, size_t next, Index from, Index to) -> void {
+    if (next == nest.reductions.size())
+      return body(from, to);
+    const Loop &loop = nest.loops[nest.reductions[next]];
+    a.forEach(0, loop.size, 1, [&](Index at) {
+      step(step, next + 1, a.add(from, a.mul(at, loop.strides[operand])), a.add(to, a.mul(at, strides[next])));
+    });
+  };
+  step(step, 0, from, 0);
+}
+
 void RegisterTile::copyRows(const Place &place, Value target, ArrayRef<Index> strides, ArrayRef<Value> masks) {
-  auto copy = [&](auto &&copy, size_t next, const Place &from, Index to) -> void {
-    if (next < nest.reductions.size()) {
-      const Loop &loop = nest.loops[nest.reductions[next]];
-      a.forEach(0, loop.size, 1, [&](Index at) {
-        Place there = from;
-        there.offsets[1] = a.add(there.offsets[1], a.mul(at, loop.strides[1]));
-        copy(copy, next + 1, there, a.add(to, a.mul(at, strides[next])));
-      });
-      return;
-    }
-    Index stride = nest.loops[nest.vector].strides[1];
+  Index stride = nest.loops[nest.vector].strides[1];
+  forEachReduction(place.offsets[1], 1, strides, [&](Index from, Index to) {
     for (auto [v, mask] : llvm::enumerate(masks)) {
       auto offset = static_cast<int64_t>(v) * lanes;
-      Value vector = load(1, a.add(from.offsets[1], a.mul(offset, stride)), mask);
+      Value vector = load(1, a.add(from, a.mul(offset, stride)), mask);
       vector::StoreOp::create(a.b, a.loc, vector, target, ValueRange{a.value(a.add(to, offset))});
     }
-  };
-  copy(copy, 0, place, 0);
+  });
+}
+
+void RegisterTile::copyTiles(const Place &place, Value target, ArrayRef<Index> strides, Index tiles, int64_t rows,
+                             Index left) {
+  int64_t padded = llvm::alignTo(rows, lanes);
+  forEachReduction(place.offsets[0], 0, strides, [&](Index from, Index to) {
+    a.forEach(0, tiles, 1, [&](Index tile) {
+      Index first = a.mul(tile, rows), here = a.sub(left, first), at = a.add(to, a.mul(tile, strides.back()));
+      auto copy = [&](auto &&maskOf) {
+        for (int64_t offset = 0; offset < padded; offset += lanes) {
+          Value vector = load(0, a.add(from, a.add(first, offset)), maskOf(offset));
+          vector::StoreOp::create(a.b, a.loc, vector, target, ValueRange{a.value(a.add(at, offset))});
+        }
+      };
+      a.ifNotLess(here, padded, [&] { copy([](int64_t) { return Value(); }); });
+      a.ifLess(here, padded, [&] { copy([&](int64_t offset) { return buildMask(a, a.sub(here, offset), lanes); }); });
+    });
+  });
 }
 
 /// Zeros, or what the result holds.

@@ -26,6 +26,11 @@ public:
   void copyRows(const Place &place, mlir::Value target, llvm::ArrayRef<Index> strides,
                 llvm::ArrayRef<mlir::Value> masks);
 
+  /// Copies `tiles` tiles of lhs from `place` on, of which `left` rows exist, to flat memory `target`: `rows` rows side
+  /// by side, in whole vectors; `strides` has the distance for each reduction, then that of tiles.
+  void copyTiles(const Place &place, mlir::Value target, llvm::ArrayRef<Index> strides, Index tiles, int64_t rows,
+                 Index left);
+
 private:
   mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }
   mlir::Value load(unsigned operand, Index offset, mlir::Value mask);
@@ -36,6 +41,9 @@ private:
                                       mlir::ValueRange sums);
   llvm::SmallVector<mlir::Value> dotStep(const Place &place, int64_t rows, int64_t vectors, Index count,
                                          mlir::ValueRange sums);
+  /// Calls `body` with the offset of an operand, `from` at first, and of its copy for every step of the reductions.
+  void forEachReduction(Index from, unsigned operand, llvm::ArrayRef<Index> strides,
+                        llvm::function_ref<void(Index, Index)> body);
   void reduceGranules(const Place &place, int64_t rows, int64_t vectors, llvm::SmallVectorImpl<mlir::Value> &sums);
   void reduce(const Place &place, llvm::ArrayRef<unsigned> loops, int64_t rows, llvm::ArrayRef<mlir::Value> masks,
               llvm::SmallVectorImpl<mlir::Value> &sums);

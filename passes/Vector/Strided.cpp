@@ -233,6 +233,13 @@ Index Nest::rowCount(Arithmetic &a) const {
 }
 
 Place Nest::advanceRows(Arithmetic &a, Place place, Index count) const {
+  if (lhsTiles) {
+    Index tile = a.floorDiv(count, lhsTiles->rows), at = a.sub(count, a.mul(tile, lhsTiles->rows));
+    Index offset = a.add(place.offsets[0], a.add(a.mul(tile, lhsTiles->stride), at));
+    place = advance(a, std::move(place), *row, count, /*skip=*/0);
+    place.offsets[0] = offset;
+    return place;
+  }
   if (!line)
     return advance(a, std::move(place), *row, count);
   int64_t width = loops[*row].size.constant();

@@ -105,6 +105,13 @@ struct Nest {
   std::optional<unsigned> granules;
   Index granuleRest = 0, granuleStep = 1;
 
+  /// Where lhs was copied by tiles: rows of a tile, which lie side by side, and from one tile to the next.
+  struct Tiles {
+    int64_t rows;
+    Index stride;
+  };
+  std::optional<Tiles> lhsTiles;
+
   // Set by join():
   llvm::SmallVector<unsigned> outer;      ///< batches and further columns, each a task
   llvm::SmallVector<unsigned> nested;     ///< those inside of a task

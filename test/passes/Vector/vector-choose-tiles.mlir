@@ -1,5 +1,5 @@
 // RUN: mlc-opt %s --vector-choose-tiles | FileCheck %s --check-prefixes=CHECK,WIDE
-// RUN: mlc-opt %s --vector-choose-tiles="vector-bits=256 vector-registers=16" | FileCheck %s --check-prefixes=CHECK,NARROW
+// RUN: mlc-opt %s --vector-choose-tiles="vector-bits=256 vector-registers=16 l2-bytes=524288" | FileCheck %s --check-prefixes=CHECK,NARROW
 // RUN: mlc-opt %s --vector-choose-tiles="dot-int8=true dot-bf16=true" | FileCheck %s --check-prefix=DOTS
 // RUN: mlc-opt %s --vector-choose-tiles="dot-int8=true is-x86=false is-aarch64=true vector-bits=128" | FileCheck %s --check-prefix=NEON
 
@@ -175,6 +175,20 @@ func.func @shared_sets(%a: tensor<64x256xf32>, %b: tensor<256x512xf32>, %i: tens
     kernel.yield %sum : f32
   } -> tensor<64x512xf32>
   return %0 : tensor<64x512xf32>
+}
+
+/// Of 1024 rows of 1 KiB a cache of 64 KiB a way keeps half, one of 128 KiB a way all.
+// CHECK-LABEL: @more_than_the_second_cache
+func.func @more_than_the_second_cache(%a: tensor<64x1024xf32>, %b: tensor<1024x256xf32>, %i: tensor<64x256xf32>) -> tensor<64x256xf32> {
+  // WIDE-NOT: kernel.pack
+  // NARROW: kernel.pack ins(%{{.*}} : tensor<1024x256xf32>)
+  // CHECK: kernel.contract
+  %0 = kernel.contract ins(%a, %b : tensor<64x1024xf32>, tensor<1024x256xf32>) outs(%i : tensor<64x256xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [64, 256, 1024] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<64x256xf32>
+  return %0 : tensor<64x256xf32>
 }
 
 // WIDE-LABEL: @no_pack_other_rows

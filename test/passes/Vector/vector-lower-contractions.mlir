@@ -333,3 +333,28 @@ func.func @no_blocks_along_rows(%x: memref<64x1000xf32>, %w: memref<1000x32xf32>
   }
   return
 }
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (k, m)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Tiles of six rows use a part of each line of lhs, so a task copies its rows by tiles: four of them here, a line apart.
+// NARROW-LABEL: @tiles
+// NARROW: %[[TILES:.*]] = memref.alloca() {{.*}} : memref<8256xf32>
+// NARROW: vector.load %{{.*}} : memref<?xf32>, vector<8xf32>
+// NARROW: vector.store %{{.*}}, %[[TILES]]
+// NARROW: vector.maskedload
+// NARROW: memref.load %[[TILES]]
+// NARROW: vector.fma
+// NARROW-NOT: kernel.contract
+// CHECK-LABEL: @tiles
+func.func @tiles(%x: memref<1024x96xf32>, %dy: memref<1024x512xf32>, %dw: memref<96x512xf32>) {
+  kernel.contract ins(%x, %dy : memref<1024x96xf32>, memref<1024x512xf32>) outs(%dw : memref<96x512xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [96, 512, 1024] tile [6, 2] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
