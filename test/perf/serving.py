@@ -3,13 +3,16 @@
 usage: serving.py --models DIR [--python PATH] [--rounds 3] [--seconds 4] [--parts latency,peers,batching]
 DIR has mnist_cnn.onnx, mnist_cnn_dyn.onnx and resnet50.onnx; PATH is a Python with onnxruntime, fastapi, uvicorn and kserve (without one, no
 peers). Clients and servers share the machine. Rounds are interleaved; a line says the best round of each, since others only disturb.
-"echo" is a server of gRPC alone, which answers the bytes that came: what the library takes by itself.
+"echo" is a server of gRPC alone, which answers the bytes that came: what the library takes by itself. "infer-h2load" is the request of "infer"
+from a client that knows HTTP/2 alone (h2load of Debian's nghttp2-client, where it is installed), as gRPC's own takes as long as a server.
 """
 import argparse
 import contextlib
 import json
 import os
+import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -77,6 +80,40 @@ def best_latency(rounds, measure):
     return min((measure()["microseconds"] for _ in range(rounds)), key=lambda r: r["p99"])
 
 
+def infer_frame(model, name, shape):
+    """A gRPC message: the ModelInferRequest of the Open Inference Protocol with a tensor of zeros."""
+    def varint(value):
+        return bytes([value]) if value < 128 else bytes([value % 128 + 128]) + varint(value // 128)
+
+    def field(number, data):
+        return bytes([number << 3 | 2]) + varint(len(data)) + data
+    elements = 1
+    for axis in shape:
+        elements *= axis
+    tensor = field(1, name.encode()) + field(2, b"FP32") + b"".join(b"\x18" + varint(axis) for axis in shape)
+    message = field(1, model.encode()) + field(5, tensor) + field(7, bytes(4 * elements))
+    return b"\0" + struct.pack(">I", len(message)) + message
+
+
+def h2load(number, frame, seconds, folder):
+    """Latencies of one connection with one stream, as of serve-load."""
+    body, log = os.path.join(folder, "frame"), os.path.join(folder, "h2load.log")
+    with open(body, "wb") as file:
+        file.write(frame)
+    call = ["-H", "content-type: application/grpc", "-H", "te: trailers", f"http://127.0.0.1:{number}/inference.GRPCInferenceService/ModelInfer"]
+    # h2load does not look at trailers.
+    headers = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-D", "-", "-o", "/dev/null", "--data-binary", f"@{body}", *call], check=True,
+                             capture_output=True, text=True).stdout
+    if "grpc-status: 0" not in headers:
+        sys.exit(f"h2load's request is refused: {headers}")
+    subprocess.run(["h2load", "-c1", "-m1", "-t1", "-D", f"{seconds * 1000:.0f}ms", "--warm-up-time", "500ms", "-d", body, f"--log-file={log}", *call], check=True,
+                   stdout=subprocess.DEVNULL)
+    with open(log) as file:
+        times = sorted(int(line.split()[2]) for line in file)
+    os.remove(log)
+    return {"microseconds": {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100]}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", required=True)
@@ -109,13 +146,18 @@ def latency(args, folder, models):
     servers.start([os.path.join(BIN, "serve-load"), "echo", "--port", str(echo)], echo)
     try:
         print("what it adds: identity, one connection, µs of the client (p50, p99)")
-        for mode in ("rest-predict", "rest-infer", "rest-binary", "predict", "infer", "echo"):
+        for mode in ("rest-predict", "rest-infer", "rest-binary", "predict", "infer", "infer-h2load", "echo"):
+            if mode == "infer-h2load" and not shutil.which("h2load"):
+                continue
             number = servers.rest if mode.startswith("rest") else echo if mode == "echo" else servers.grpc
             for shape in ((1, 1), (1, 150528)):
-                if shape[1] > 1 and mode in ("rest-predict", "rest-infer"):
+                if shape[1] > 1 and mode in ("rest-predict", "rest-infer", "infer-h2load"):  # of h2load its small windows would be measured
                     continue
-                r = best_latency(args.rounds, lambda: load("infer" if mode == "echo" else mode, number, "identity", "x", shape, 1,
-                                                           args.seconds))
+                if mode == "infer-h2load":
+                    r = best_latency(args.rounds, lambda: h2load(number, infer_frame("identity", "x", shape), args.seconds, folder))
+                else:
+                    r = best_latency(args.rounds, lambda: load("infer" if mode == "echo" else mode, number, "identity", "x", shape, 1,
+                                                               args.seconds))
                 print(f"  {mode:13} {shape[1] * 4:7} bytes  {r['p50']:9.0f} {r['p99']:9.0f}", flush=True)
     finally:
         servers.stop()
