@@ -3,11 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <future>
+#include <map>
 #include <optional>
-#include <set>
 
 using namespace std::chrono_literals;
 
@@ -40,6 +41,14 @@ public:
     std::lock_guard lock(mutex);
     return threads.size();
   }
+  /// The events that the busiest thread handled.
+  int most() {
+    std::lock_guard lock(mutex);
+    int most = 0;
+    for (const auto &[thread, handled] : threads)
+      most = std::max(most, handled);
+    return most;
+  }
 
 private:
   bool handle(std::unique_lock<std::mutex> &lock) {
@@ -47,7 +56,7 @@ private:
       return false;
     std::function<void()> event = std::move(events.front());
     events.pop_front();
-    threads.insert(std::this_thread::get_id());
+    ++threads[std::this_thread::get_id()];
     lock.unlock();
     event();
     return true;
@@ -56,7 +65,7 @@ private:
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::function<void()>> events;
-  std::set<std::thread::id> threads;
+  std::map<std::thread::id, int> threads;
   bool closed = false;
 };
 
@@ -89,7 +98,8 @@ TEST_F(EventThreadsTest, HandlesShortEventsOnOneThread) {
   start(4);
   for (int i = 0; i < 100; ++i)
     handle([] {});
-  EXPECT_EQ(source.handlers(), 1u);
+  // All of them, unless the machine takes the processor away from it: then another thread helps.
+  EXPECT_GT(source.most(), 50);
 }
 
 /// An event that waits for a later one ends only if another thread leads meanwhile.
