@@ -196,6 +196,12 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0)
     pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addPass(createSCFToControlFlowPass());
+  if (options.optLevel > 0 && !options.target.dotBf16) {
+    arith::ArithEmulateUnsupportedFloatsOptions emulate;
+    emulate.sourceTypeStrs = {"bf16"};
+    emulate.targetTypeStr = "f32";
+    pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate)); // LLVM would call a function for each element
+  }
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand)); // rounding divisions, bf16 without hardware

@@ -126,7 +126,7 @@ class Sizes(ExportTest):
 class Quantized(ExportTest):
     def test_quantize_and_dequantize_stay(self):
         rng = np.random.default_rng(0)
-        w = rng.integers(-127, 127, (8, 4, 3, 3)).astype(np.int8)
+        w = rng.integers(-63, 64, (8, 4, 3, 3)).astype(np.int8)  # seven bits: without VNNI, ONNX Runtime's sums of pairs saturate
         scales = (rng.random(8) * 0.02 + 0.01).astype(np.float32)
         made = model([h.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]), h.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
                       h.make_node("DequantizeLinear", ["w", "ws", "wz"], ["f"], axis=0), h.make_node("Conv", ["d", "f"], ["c"], pads=[1, 1, 1, 1]),
@@ -141,7 +141,7 @@ class Quantized(ExportTest):
     def test_integer_products(self):
         rng = np.random.default_rng(1)
         made = model([h.make_node("MatMulInteger", ["a", "b", "za"], ["y"])], [value("a", ["N", 16], T.UINT8)], [value("y", ["N", 8], T.INT32)],
-                     [weights("b", rng.integers(-128, 127, (16, 8)).astype(np.int8)), weights("za", np.uint8(7))])
+                     [weights("b", rng.integers(-64, 64, (16, 8)).astype(np.int8)), weights("za", np.uint8(7))])  # seven bits, as above
         exported = self.agree(made, {"a": rng.integers(0, 255, (3, 16)).astype(np.uint8)}, rtol=0, atol=0)
         self.assertIn("MatMulInteger", [node.op_type for node in exported.graph.node])
 
