@@ -161,6 +161,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     return depth > kDepth && !nest.loops[nest.reductions.back()].strides[0].is(1);
   }
 
+  /// Whether a step of the tile is over before a line comes from the second cache.
   static bool isShort(ContractOp op) { return op.getTile()->front() * op.getTile()->back() <= kShortStep; }
 
   /// Whether the rows of a panel push each other out of a cache, and enough tiles read it.
@@ -214,22 +215,21 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       reduction = 2 * columns;
     if (result.isDeep)
       reduction = kDepth;
-    // Copied tiles are rows of whole vectors.
     bool hasTiles = result.isDeep && isShort(op) && nest.row && nest.lines.empty() && !nest.line &&
                     nest.loops[*nest.row].strides[0].is(1);
-    int64_t blockBytes = static_cast<int64_t>(l2Bytes) / 2;
-    if (hasTiles) {
-      rowsOfUnit = llvm::alignTo(rows, lanesOf(op));
-      blockBytes = std::min(blockBytes, kLargestTiles);
-    }
-    int64_t cached = std::max<int64_t>(1, blockBytes / std::max<int64_t>(1, rowsOfUnit * reduction * bytes));
+    // Copied tiles are rows of whole vectors, on the stack.
+    int64_t cachedRows = hasTiles ? llvm::alignTo(rows, lanesOf(op)) : rowsOfUnit;
+    int64_t cachedBytes = static_cast<int64_t>(l2Bytes) / 2;
+    if (hasTiles)
+      cachedBytes = std::min(cachedBytes, kLargestTiles);
+    int64_t cached = std::max<int64_t>(1, cachedBytes / std::max<int64_t>(1, cachedRows * reduction * bytes));
     int64_t tasks = std::clamp<int64_t>(work / kWorkOfTask, 1, kMostTasks);
     int64_t wanted = llvm::divideCeil(tasks, outer);
     int64_t blocks = std::max<int64_t>(llvm::divideCeil(units, cached), std::min(wanted, units));
     if (result.isDeep) {
       // As many rows as columns, so that a task reads least of both.
       wanted = std::min(wanted, kMostDeepTasks);
-      double share = static_cast<double>(units * (hasTiles ? rows : rowsOfUnit)) / static_cast<double>(columns);
+      double share = static_cast<double>(units * rowsOfUnit) / static_cast<double>(columns);
       int64_t square = std::llround(std::sqrt(static_cast<double>(wanted) * share));
       blocks = std::clamp<int64_t>(square, llvm::divideCeil(units, cached), units);
     }
@@ -238,7 +238,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     result.panelsOfTask = llvm::divideCeil(panels, std::clamp<int64_t>(llvm::divideCeil(wanted, blocks), 1, panels));
     int64_t all = outer * blocks * llvm::divideCeil(panels, result.panelsOfTask);
     result.copiesPanels = copiesPanels(op, nest, width, result.isDeep, reduction,
-                                       result.unitsOfTask * (hasTiles ? 1 : llvm::divideCeil(rowsOfUnit, rows)));
+                                       result.unitsOfTask * llvm::divideCeil(rowsOfUnit, rows));
     result.copiesTiles = hasTiles && result.panelsOfTask >= kPanelsToCopy;
     result.parallel = all > 1 && work >= 2 * kWorkOfThread;
     result.grain = std::max<int64_t>(1, llvm::divideCeil(all * kWorkOfThread, std::max<int64_t>(1, work)));

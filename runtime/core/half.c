@@ -1,18 +1,6 @@
 /* Conversions of half-precision floats, for machines without instructions for them; the names are those that LLVM
  * calls. Written on bits: nothing here may compile to a call of itself. Round to nearest, ties to even. */
-#include <stdint.h>
-#include <string.h>
-
-static uint32_t bits_of(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-static float float_of(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
+#include "runtime/core/float_bits.h"
 
 static uint16_t half_bits(float value) {
   uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
@@ -37,19 +25,6 @@ static float half_value(uint16_t half) {
     return float_of(sign | bits_of(value));
   }
   return float_of(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
-/* A double loses precision in two steps; rounding to odd first keeps the second step exact. */
-static float round_to_odd(double value) {
-  float near = (float)value;
-  if ((double)near == value || near != near || near - near != 0)
-    return near;
-  uint32_t bits = bits_of(near);
-  double back = near;
-  int away = value > 0 ? back > value : back < value;
-  if (away)
-    bits -= 1;
-  return float_of(bits | 1u);
 }
 
 _Float16 __truncsfhf2(float value) {

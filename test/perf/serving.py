@@ -9,6 +9,7 @@ from a client that knows HTTP/2 alone (h2load of Debian's nghttp2-client, where 
 import argparse
 import contextlib
 import json
+import math
 import os
 import shutil
 import socket
@@ -87,11 +88,8 @@ def infer_frame(model, name, shape):
 
     def field(number, data):
         return bytes([number << 3 | 2]) + varint(len(data)) + data
-    elements = 1
-    for axis in shape:
-        elements *= axis
     tensor = field(1, name.encode()) + field(2, b"FP32") + b"".join(b"\x18" + varint(axis) for axis in shape)
-    message = field(1, model.encode()) + field(5, tensor) + field(7, bytes(4 * elements))
+    message = field(1, model.encode()) + field(5, tensor) + field(7, bytes(4 * math.prod(shape)))
     return b"\0" + struct.pack(">I", len(message)) + message
 
 
