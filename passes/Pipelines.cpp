@@ -196,7 +196,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0)
     pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addPass(createSCFToControlFlowPass());
-  if (options.optLevel > 0 && !options.target.dotBf16) {
+  const bool emulatesBf16 = options.optLevel > 0 && !options.target.dotBf16;
+  if (emulatesBf16) {
     arith::ArithEmulateUnsupportedFloatsOptions emulate;
     emulate.sourceTypeStrs = {"bf16"};
     emulate.targetTypeStr = "f32";
@@ -211,6 +212,8 @@ void buildLLVMPipeline(OpPassManager &pm, const PipelineOptions &options) {
   if (options.optLevel > 0)
     pm.addPass(createBufferMergeParallelLoopsPass()); // threads are woken once for many loops
   pm.addPass(createConvertRtToLLVMPass());
+  if (emulatesBf16)
+    pm.addPass(createMoveBf16AsIntegersPass()); // LLVM would take vectors of it apart
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -28,4 +28,14 @@ def ConvertRtToLLVMPass : Pass<"convert-rt-to-llvm", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def MoveBf16AsIntegersPass : Pass<"move-bf16-as-integers", "::mlir::ModuleOp"> {
+  let summary = "Makes integers of the bf16 that a function only moves";
+  let description = [{
+    For processors without instructions for bf16, where LLVM moves its vectors element by element through f32. Runs when arithmetic in bf16 and its
+    conversions are gone; functions that have some left stay as they are.
+  }];
+  let statistics = [Statistic<"numFunctions", "functions", "functions in which bf16 became integers">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif

@@ -1,24 +1,21 @@
-"""Measures what changes of models cost the requests that run meanwhile: latencies of a quiet server, then with changes each second.
+"""Measures what changes of models cost the requests that run meanwhile: latencies of a quiet server, and with changes each second.
 
-usage: serving_churn.py --model mnist_cnn.onnx [--seconds 600] [--quiet 60] [--rate 2000] [--connections 8] [--same-priority]
+usage: serving_churn.py --model mnist_cnn.onnx [--seconds 600] [--quiet 75] [--rounds 4] [--rate 2000] [--connections 8]
 Run it with build/clients/tensorflow/bin/python, which has TensorFlow Serving's stubs (test/serving/clients.py makes it).
 
 Half of the requests go to a model by gRPC (ModelInfer), which is rolled back to version 1 or forward to version 2 each second
 (mlc-serve rollback); half by REST (predict) to the label `stable` of another, which moves from one version to the other each second by
 HandleReloadConfigRequest. The same request brings a third model in or takes it out. Requests leave at fixed times, and a latency counts from when
-its request was due. The quiet phases are before and behind; every request that fails is counted.
-
-Who asks for the changes (this script, and a process of mlc-serve for each rollback, which takes 20 ms to begin) yields to clients and server, so that on a
-machine of few cores what is measured is the server's work; --same-priority lets them compete.
+its request was due. Quiet phases and those with changes alternate (`--rounds` times, with a last quiet one); the seconds are those of all phases of a kind together.
+Every request that fails is counted.
 """
 import argparse
-import concurrent.futures
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import grpc
@@ -48,22 +45,14 @@ class Load:
                                      "--rate", str(options.rate / 2)], stdout=subprocess.PIPE, text=True)
         self.processes = {"gRPC": start("infer", server.port, "latest"), "REST": start("rest-predict", server.rest_port, "labelled/labels/stable")}
 
-    def run(self, each_second=None, initialize=None):
-        """Calls `each_second` until the load ends, on a thread that `initialize` has prepared; returns what each client measured, by protocol."""
-        second = 0
-        with concurrent.futures.ThreadPoolExecutor(1, initializer=initialize) as changes:
-            while any(process.poll() is None for process in self.processes.values()):
-                due = time.monotonic() + 1
-                if each_second:
-                    changes.submit(each_second, second).result()
-                second += 1
-                time.sleep(max(due - time.monotonic(), 0))
+    def run(self, each_second=None):
+        """Calls `each_second` until the load ends; returns what each client measured, by protocol."""
+        while any(process.poll() is None for process in self.processes.values()):
+            due = time.monotonic() + 1
+            if each_second:
+                each_second()
+            time.sleep(max(due - time.monotonic(), 0))
         return {name: json.loads(process.stdout.read()) for name, process in self.processes.items()}
-
-
-def yield_to_others():
-    """The calling thread, and the processes that it starts, run when nobody else wants to."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def show(name, measured):
@@ -81,10 +70,10 @@ def main():
     parser.add_argument("--input", default="image")
     parser.add_argument("--shape", default="1,1,28,28")
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--quiet", type=float, default=60)
+    parser.add_argument("--quiet", type=float, default=75)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--rate", type=float, default=2000)
     parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--same-priority", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlc-churn-") as folder:
         subprocess.run([OPT, options.model, "-o", os.path.join(folder, "built", "1", "")], check=True)
@@ -107,7 +96,8 @@ def measure(options, folder, server):
     stub = model_service_pb2_grpc.ModelServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
     refused, changes = [], {"reloads": 0, "rollbacks": 0, "label moves": 0}
 
-    def change(second):
+    def change():
+        second = changes["reloads"]
         version = 1 + second % 2
         subprocess.run([SERVE, "rollback", os.path.join(folder, "latest"), f"--version={version}"], check=True, stdout=subprocess.DEVNULL)
         message = text_format.Parse(f"config {{ {config(folder, version, second % 2 == 0)} }}", model_management_pb2.ReloadConfigRequest())
@@ -118,19 +108,23 @@ def measure(options, folder, server):
             changes[name] += 1
 
     print(f"{options.rate:.0f} requests a second, {options.connections} connections a protocol")
-    quiet = [Load(server, options, options.quiet).run()]
-    show("quiet", quiet[0])
-    busy = Load(server, options, options.seconds).run(change, None if options.same_priority else yield_to_others)
-    show("changes", busy)
-    quiet.append(Load(server, options, options.quiet).run())
-    show("quiet", quiet[1])
+    quiet, busy = [], []
+    for round_ in range(2 * options.rounds + 1):
+        if round_ % 2:
+            busy.append(Load(server, options, options.seconds / options.rounds).run(change))
+            show("changes", busy[-1])
+        else:
+            quiet.append(Load(server, options, options.quiet / (options.rounds + 1)).run())
+            show("quiet", quiet[-1])
     print("  " + ", ".join(f"{count} {name}" for name, count in changes.items()) + f", {len(refused)} refused")
     for message in refused[:5]:
         print(f"    {message}")
-    for protocol, result in busy.items():
-        before = [phase[protocol]["microseconds"]["p99"] for phase in quiet]
-        print(f"  p99 {protocol}: {result['microseconds']['p99'] * 2 / sum(before):.2f} of quiet")
-    return 1 if refused or any(result["errors"] for result in busy.values()) else 0
+    for protocol in busy[0]:
+        p99 = [[phase[protocol]["microseconds"]["p99"] for phase in phases] for phases in (quiet, busy)]
+        # Neighbours on the machine disturb single phases: medians, and how far the quiet ones are apart.
+        print(f"  p99 {protocol}: {statistics.median(p99[1]) / statistics.median(p99[0]):.2f} of quiet "
+              f"(quiet {min(p99[0]):.0f} to {max(p99[0]):.0f} µs, with changes {min(p99[1]):.0f} to {max(p99[1]):.0f})")
+    return 1 if refused or any(result["errors"] for phase in busy + quiet for result in phase.values()) else 0
 
 
 if __name__ == "__main__":
