@@ -44,15 +44,16 @@ constexpr int64_t kWorkOfTask = 1 << 19, kWorkOfThread = 1 << 20;
 constexpr int64_t kRowsOfBandwidth = 4;
 /// More tasks than this help no number of threads that a model of this size would run on.
 constexpr int64_t kMostTasks = 64;
-/// Steps of a block of reductions, and tasks of such a contraction: each lays out panels of its own.
-constexpr int64_t kDepth = 256, kMostDeepTasks = 24;
+/// Steps of a block of reductions, and tasks of such a contraction: each lays out panels of its own. The fewer where it
+/// copies tiles of lhs, too.
+constexpr int64_t kDepth = 256, kMostDeepTasks = 24, kFewDeepTasks = 8;
 /// Tiles that read a panel for its copy to pay, and the largest one on the stack.
 constexpr int64_t kTilesToCopy = 8, kLargestPanel = 128 << 10;
 /// Multiply-adds of a step that take no longer than a line from the second cache: such a tile wants its operands in the
 /// first one.
 constexpr int64_t kShortStep = 16;
 /// Panels that read a block of lhs for its copy to pay, and the largest one on the stack.
-constexpr int64_t kPanelsToCopy = 4, kLargestTiles = 256 << 10;
+constexpr int64_t kPanelsToCopy = 2, kLargestTiles = 256 << 10;
 
 /// How the work of a contraction is cut, before anything is built. Numbers of units and panels may be unknown.
 struct Blocks final {
@@ -164,6 +165,13 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
   /// Whether a step of the tile is over before a line comes from the second cache.
   static bool isShort(ContractOp op) { return op.getTile()->front() * op.getTile()->back() <= kShortStep; }
 
+  /// Whether the second cache keeps no more rows of lhs than a block has steps, which leaves no place for the other
+  /// operand.
+  bool losesRows(const Nest &nest, int64_t bytes) const {
+    const Index &stride = nest.loops[nest.reductions.back()].strides[0];
+    return stride.isConstant() && rowsThatStay(stride.constant() * bytes, static_cast<int64_t>(l2Bytes)) <= kDepth;
+  }
+
   /// Whether the rows of a panel push each other out of a cache, and enough tiles read it.
   bool copiesPanels(ContractOp op, const Nest &nest, int64_t width, bool isDeep, int64_t depth, int64_t tiles) const {
     if (nest.reductions.empty() || nest.reductions.size() > 2 || op.hasDots() || op.getPacked() ||
@@ -215,8 +223,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       reduction = 2 * columns;
     if (result.isDeep)
       reduction = kDepth;
-    bool hasTiles = result.isDeep && isShort(op) && nest.row && nest.lines.empty() && !nest.line &&
-                    nest.loops[*nest.row].strides[0].is(1);
+    bool hasTiles = result.isDeep && (isShort(op) || losesRows(nest, bytes)) && nest.row && nest.lines.empty() &&
+                    !nest.line && nest.loops[*nest.row].strides[0].is(1);
     // Copied tiles are rows of whole vectors, on the stack.
     int64_t cachedRows = hasTiles ? llvm::alignTo(rows, lanesOf(op)) : rowsOfUnit;
     int64_t cachedBytes = static_cast<int64_t>(l2Bytes) / 2;
@@ -235,6 +243,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     }
     result.unitsOfTask = llvm::divideCeil(units, blocks);
     blocks = llvm::divideCeil(units, result.unitsOfTask);
+    if (hasTiles) // as many panels as possible read a copy
+      wanted = std::min(wanted, std::max(blocks, kFewDeepTasks));
     result.panelsOfTask = llvm::divideCeil(panels, std::clamp<int64_t>(llvm::divideCeil(wanted, blocks), 1, panels));
     int64_t all = outer * blocks * llvm::divideCeil(panels, result.panelsOfTask);
     result.copiesPanels = copiesPanels(op, nest, width, result.isDeep, reduction,

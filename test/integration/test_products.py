@@ -11,7 +11,7 @@ from support import ToolTest, model, value
 # several blocks with a rest; rows and columns that fill no tile; a single row, and sums of nothing to cut
 CASES = [(256, 512, 1024, True, False), (512, 256, 1024, False, False), (256, 256, 1024, False, True), (1024, 64, 512, True, False),
          (259, 131, 513, True, False), (131, 259, 1000, True, True), (6, 200, 300, True, False), (1, 96, 700, True, False),
-         (100, 1, 600, True, False), (67, 50, 100, True, False), (7, 640, 257, True, False)]
+         (1024, 200, 520, True, False), (100, 1, 600, True, False), (67, 50, 100, True, False), (7, 640, 257, True, False)]
 TYPES = {T.FLOAT: (np.float32, 2e-6), T.DOUBLE: (np.float64, 1e-14)}
 
 

@@ -358,3 +358,45 @@ func.func @tiles(%x: memref<1024x96xf32>, %dy: memref<1024x512xf32>, %dw: memref
   }
   return
 }
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (k, m)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Wide tiles, too, where the second cache loses the rows of lhs: of those a page apart it keeps 256 at most.
+// CHECK-LABEL: @wide_tiles
+// CHECK: %[[TILES:.*]] = memref.alloca() {{.*}} : memref<{{.*}}xf32>
+// CHECK: vector.store %{{.*}}, %[[TILES]]
+// CHECK: memref.load %[[TILES]]
+// CHECK: vector.fma
+// NARROW-LABEL: @wide_tiles
+func.func @wide_tiles(%x: memref<1024x1024xf32>, %dy: memref<1024x256xf32>, %dw: memref<1024x256xf32>) {
+  kernel.contract ins(%x, %dy : memref<1024x1024xf32>, memref<1024x256xf32>) outs(%dw : memref<1024x256xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [1024, 256, 1024] tile [6, 4] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (k, m)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Wide tiles of rows that stay in it are read where they are.
+// CHECK-LABEL: @wide_tiles_in_place
+// CHECK-NOT: memref.alloca
+// CHECK: vector.fma
+// NARROW-LABEL: @wide_tiles_in_place
+func.func @wide_tiles_in_place(%x: memref<1024x256xf32>, %dy: memref<1024x256xf32>, %dw: memref<256x256xf32>) {
+  kernel.contract ins(%x, %dy : memref<1024x256xf32>, memref<1024x256xf32>) outs(%dw : memref<256x256xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [256, 256, 1024] tile [6, 4] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
