@@ -40,17 +40,6 @@ gtest_suite() {
   "$@" | tee -a /dev/stderr | awk '/\[  PASSED  \]/ {p=$4} /\[  FAILED  \].*listed below/ {f=$4} END {printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0}'
 }
 
-unittest_suite() {
-  (cd test/integration && ../../$python - <<'PY'
-import sys, unittest
-result = unittest.TextTestRunner(stream=sys.stderr, verbosity=2).run(unittest.defaultTestLoader.discover("."))
-bad = len(result.failures) + len(result.errors)
-print(f"{result.testsRun - bad} passed, {bad} failed")
-sys.exit(bad > 0)
-PY
-  )
-}
-
 # The runtime again under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitized_runtime() {
   mkdir -p build/sanitized
@@ -93,7 +82,7 @@ suite serve-tsan sanitized_server serve-tsan --gtest_filter=-Grpc*
 suite runtime-sanitized sanitized_runtime
 suite runtime-valgrind valgrind --quiet --error-exitcode=9 --leak-check=full build/release/bin/runtime-tests --gtest_filter='-*Half*:*Huge*'
 suite reference $python tools/dev/reference.py --check
-suite integration unittest_suite
+suite integration $python test/integration/run.py
 suite serving $python test/serving/clients.py
 suite gradients $python test/gradients/run.py --table docs/Gradients.md --check
 if [ -n "$fast" ]; then

@@ -1,7 +1,8 @@
-"""Races a step of training executables against PyTorch and Keras, interleaved, one thread on the first core
-that is allowed (taskset), on random data.
+"""Races a step of training executables against PyTorch and Keras, interleaved, with as many threads (default one) on the first
+cores that are allowed (taskset), on random data.
 
-usage: training.py [--models mnist,mlp,resnet,gpt,lstm] [--peers torch,keras] [--rounds 3] [--steps 20] [--python PATH of a Python with the peers]
+usage: training.py [--models mnist,mlp,resnet,gpt,lstm] [--peers torch,keras] [--threads 1] [--rounds 3] [--steps 20]
+                   [--python PATH of a Python with the peers]
 Writes a table: milliseconds a step of each, and the ratio over mlc. Every program warms up by an epoch that does not count.
 """
 import argparse
@@ -13,7 +14,7 @@ import sys
 import tempfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-CORE = str(min(os.sched_getaffinity(0)))
+CORES = sorted(os.sched_getaffinity(0))
 OPT = os.path.join(ROOT, "build", "release", "bin", "mlc-opt")
 EXAMPLES = {"mnist": "mnist_cnn", "mlp": "mlp", "resnet": "resnet18_cifar", "gpt": "gpt", "lstm": "lstm_classifier"}
 BATCHES = {"mnist": (32, 128), "mlp": (128,), "resnet": (32,), "gpt": (8,), "lstm": (64,)}
@@ -97,10 +98,10 @@ def torch_model(model):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
-def run_torch(model, batch, steps):
+def run_torch(model, batch, steps, threads):
     import time
     import torch
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     network = torch_model(model)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     x, y = (torch.from_numpy(array).long() if array.dtype.kind == "i" else torch.from_numpy(array) for array in data(model, batch))
@@ -119,12 +120,12 @@ def run_torch(model, batch, steps):
     print((time.perf_counter() - start) / steps * 1e3)
 
 
-def run_keras(model, batch, steps):
+def run_keras(model, batch, steps, threads):
     import time
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
     import keras
     import tensorflow
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     layers = keras.layers
     if model == "mnist":
@@ -141,14 +142,20 @@ def run_keras(model, batch, steps):
     print((time.perf_counter() - start) / (2 * steps) * 1e3)
 
 
-def run_mlc(program, folder, model, batch, steps):
+def pinned(threads):
+    if threads > len(CORES):
+        sys.exit(f"training.py: {threads} threads, but {len(CORES)} cores are allowed")
+    return ["taskset", "-c", ",".join(map(str, CORES[:threads]))]
+
+
+def run_mlc(program, folder, model, batch, steps, threads):
     """Two epochs more take so much longer: loading, validation of the data and the first steps do not count."""
     import time
 
     def seconds(epochs):
         start = time.perf_counter()
-        subprocess.run(["taskset", "-c", CORE, program, "--data", os.path.join(folder, f"{model}-{batch}.npz"), "--batch", str(batch),
-                        "--epochs", str(epochs), "--threads", "1", "--verbose", "0"], check=True)
+        subprocess.run([*pinned(threads), program, "--data", os.path.join(folder, f"{model}-{batch}.npz"), "--batch", str(batch),
+                        "--epochs", str(epochs), "--threads", str(threads), "--verbose", "0"], check=True)
         return time.perf_counter() - start
 
     return (seconds(3) - seconds(1)) / (2 * steps) * 1e3
@@ -158,6 +165,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="mnist,mlp,resnet,gpt,lstm")
     parser.add_argument("--peers", default="torch")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--python", default=sys.executable)
@@ -165,7 +173,7 @@ def main():
     options = parser.parse_args()
     if options.worker:
         peer, model, batch = options.worker
-        return {"torch": run_torch, "keras": run_keras}[peer](model, int(batch), options.steps)
+        return {"torch": run_torch, "keras": run_keras}[peer](model, int(batch), options.steps, options.threads)
     import numpy as np
     print("| model | batch | mlc ms | " + " | ".join(f"{peer} ms | {peer} / mlc" for peer in options.peers.split(",")) + " |")
     with tempfile.TemporaryDirectory() as folder:
@@ -177,12 +185,12 @@ def main():
                 np.savez(os.path.join(folder, f"{model}-{batch}.npz"), x=x, y=y)
                 times = {}
                 for _ in range(options.rounds):
-                    times.setdefault("mlc", []).append(run_mlc(program, folder, model, batch, options.steps))
+                    times.setdefault("mlc", []).append(run_mlc(program, folder, model, batch, options.steps, options.threads))
                     for peer in options.peers.split(","):
                         if peer == "keras" and model not in ("mnist", "mlp"):
                             continue
-                        done = subprocess.run(["taskset", "-c", CORE, options.python, __file__, "--steps", str(options.steps), "--worker", peer, model,
-                                               str(batch)], check=True, capture_output=True, text=True)
+                        done = subprocess.run([*pinned(options.threads), options.python, __file__, "--steps", str(options.steps), "--threads",
+                                               str(options.threads), "--worker", peer, model, str(batch)], check=True, capture_output=True, text=True)
                         times.setdefault(peer, []).append(float(re.findall(r"[0-9.]+", done.stdout)[-1]))
                 own = statistics.median(times["mlc"])
                 cells = [f"{statistics.median(times[peer]):.2f} | {statistics.median(times[peer]) / own:.2f}" if peer in times else " | "
