@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-build}
 
-packages=(cmake ninja-build ccache clang-22 lld-22 liblld-22-dev libclang-rt-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
+packages=(cmake ninja-build ccache clang-22 lld-22 liblld-22-dev libclang-rt-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools libpolly-22-dev
           libprotobuf-dev protobuf-compiler nlohmann-json3-dev libcli11-dev libgtest-dev
           libprotozero-dev libminizip-dev libpng-dev libjpeg-dev zlib1g-dev
           libgrpc++-dev protobuf-compiler-grpc libboost1.81-dev libsimdjson-dev prometheus-cpp-dev libssl-dev curl python3 python3-venv pkg-config)

@@ -42,7 +42,9 @@ model classifier(tokens: i32[N, {LENGTH}]) -> logits: f32[N, 5] {{
 """
 
 
-class PytorchTest(ToolTest):
+class NetTest(ToolTest):
+    """A net by every optimizer. A class each, so that they run at the same time."""
+
     def net(self, name, source, loss):
         """Trains a net, given in the language, by every optimizer, and the ONNX file of the same net."""
         done = subprocess.run([PYTHON, os.path.join(ROOT, "test", "integration", "pytorch_reference.py"), name, self.folder],
@@ -82,12 +84,18 @@ class PytorchTest(ToolTest):
             file.write(text)
         return self.path("net.mlc")
 
+
+class Mlp(NetTest):
     def test_mlp(self):
         self.net("mlp", self.source(MLP), "sparse_categorical_crossentropy")
 
+
+class MnistCnn(NetTest):
     def test_mnist_cnn(self):
         self.net("mnist_cnn", os.path.join(ROOT, "docs", "examples", "mnist_cnn.mlc"), "categorical_crossentropy")
 
+
+class Encoder(NetTest):
     def test_encoder(self):
         self.net("encoder", self.source(ENCODER), "sparse_categorical_crossentropy(from_logits=true)")
 
