@@ -46,7 +46,7 @@ Compilation::Compilation(const CompileOptions &options, const std::string &progr
   DialectRegistry registry;
   registerDialects(registry);
   context.appendDialectRegistry(registry);
-  context.loadAllAvailableDialects();
+  loadDialects(context);
   context.printOpOnDiagnostic(false);
 }
 
