@@ -62,9 +62,7 @@ struct MoveBf16AsIntegers final : mlc::impl::MoveBf16AsIntegersPassBase<MoveBf16
       return attr.getType().isBF16() ? Attribute(IntegerAttr::get(bits, attr.getValue().bitcastToAPInt())) : attr;
     });
     replacer.addReplacement([=](DenseFPElementsAttr attr) -> std::pair<Attribute, WalkResult> {
-      if (attr.getElementType().isBF16())
-        return {attr.bitcast(bits), WalkResult::skip()};
-      return {attr, WalkResult::skip()};
+      return {attr.getElementType().isBF16() ? attr.bitcast(bits) : attr, WalkResult::skip()};
     });
     getOperation().walk([&](LLVM::LLVMFuncOp function) {
       if (!onlyMoves(function))

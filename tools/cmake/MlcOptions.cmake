@@ -14,3 +14,9 @@ endif()
 if(MLC_FUZZERS)
   target_compile_options(mlc_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# mlc_precompile_headers(TARGET ARGUMENT …): as target_precompile_headers, and so that ccache can tell that they are the same.
+function(mlc_precompile_headers target)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+  target_precompile_headers(${target} ${ARGN})
+endfunction()

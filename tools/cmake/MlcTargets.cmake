@@ -16,6 +16,7 @@ if(MLC_LLVM_ARCHIVES MATCHES libMLIRIR.a AND MLC_LLVM_ARCHIVES MATCHES libLLVMCo
   target_link_options(mlc_mlir INTERFACE -Wl,--gc-sections)
   target_link_libraries(mlc_mlir INTERFACE "$<LINK_GROUP:RESCAN,${archives}>" ZLIB::ZLIB zstd::libzstd_shared Threads::Threads ${CMAKE_DL_LIBS})
 else()
+  message(STATUS "LLVM: shared libraries, as not all archives were found; mlc-opt needs them where it runs, and begins later")
   target_link_libraries(mlc_mlir INTERFACE lldELF lldCommon MLIR LLVM)
 endif()
 
@@ -23,16 +24,14 @@ endif()
 file(WRITE ${PROJECT_BINARY_DIR}/mlc_pch.cpp "")
 add_library(mlc_pch OBJECT ${PROJECT_BINARY_DIR}/mlc_pch.cpp)
 target_link_libraries(mlc_pch PRIVATE mlc_mlir)
-target_compile_options(mlc_pch PRIVATE -Xclang -fno-pch-timestamp)
-target_precompile_headers(mlc_pch PRIVATE ${PROJECT_SOURCE_DIR}/tools/cmake/Precompiled.h)
+mlc_precompile_headers(mlc_pch PRIVATE ${PROJECT_SOURCE_DIR}/tools/cmake/Precompiled.h)
 
 # mlc_add_library(NAME SOURCES a.cpp … LINK lib …): a static library of the compiler, on MLIR.
 function(mlc_add_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC mlc_mlir ${ARG_LINK})
-  target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp)
-  target_precompile_headers(${name} REUSE_FROM mlc_pch)
+  mlc_precompile_headers(${name} REUSE_FROM mlc_pch)
 endfunction()
 
 # mlc_tablegen(TARGET FILE.td OUT GENERATOR_FLAG …): pairs of output file and mlir-tblgen flag.
