@@ -357,9 +357,10 @@ void Queue::run(Batch &batch, int threads) {
   if (!batch.requests.empty()) {
     try {
       context.emplace(library.lend(threads));
-      std::chrono::nanoseconds before = processorTime();
+      std::chrono::nanoseconds before = batch.brief ? std::chrono::nanoseconds(0) : processorTime();
       compute(batch, *context, execution);
-      execution.busy = processorTime() - before;
+      if (!batch.brief)
+        execution.busy = processorTime() - before;
     } catch (...) {
       execution.status = currentExceptionStatus();
     }
@@ -378,8 +379,8 @@ void Queue::run(Batch &batch, int threads) {
       double byte = static_cast<double>(took.count()) / static_cast<double>(bytesOf(batch));
       if (threads == 1) {
         aloneByte = alone.count() ? (aloneByte * 7 + byte) / 8 : byte;
-        std::chrono::nanoseconds busy = execution.busy / samplesOf(execution.rows);
-        aloneBusy = alone.count() ? (aloneBusy * 7 + busy) / 8 : busy;
+        if (std::chrono::nanoseconds busy = execution.busy / samplesOf(execution.rows); busy.count() > 0)
+          aloneBusy = aloneBusy.count() ? (aloneBusy * 7 + busy) / 8 : busy;
         alone = alone.count() ? (alone * 7 + sample) / 8 : sample;
       } else {
         shared = shared.count() ? (shared + sample) / 2 : sample;

@@ -48,9 +48,9 @@ std::optional<Scheduler::Work> Scheduler::next(Clock::time_point &when) {
     if (!queue.ready(now, when))
       continue;
     turn = index + 1;
-    Work work{&queue, queue.take(), 1, false};
+    Work work{&queue, queue.take(), 1};
     std::chrono::nanoseconds expected = queue.expected(work.batch);
-    work.brief = queue.alone.count() > 0 && expected <= shortRun;
+    work.batch.brief = queue.alone.count() > 0 && expected <= shortRun;
     size_t others = 0;
     for (const Queue *other : queues)
       others += other->itsPolicy.batching ? other->count > 0 : other->count;
@@ -95,7 +95,7 @@ void Scheduler::submit(Queue &queue, Queue::Pending pending, uint32_t level) {
     wake.notify_one();
   if (!work)
     return;
-  if (!work->brief)
+  if (!work->batch.brief)
     EventThreads::handOn();
   execute(std::move(*work));
 }

@@ -83,11 +83,12 @@ private:
   struct Batch final {
     std::vector<Pending> requests;
     int64_t rows = 0;
+    bool brief = false; // takes about as long as handing it to another thread
   };
   struct Execution final {
     Status status;
     Clock::time_point start, joined, end;
-    std::chrono::nanoseconds busy{0}; // processor time of the thread that ran it
+    std::chrono::nanoseconds busy{0}; // processor time of the thread that ran it, unless it was brief
     int64_t rows = 0;                 // with those that fill it up
     std::vector<Tensor> outputs;
     std::vector<std::byte> storage;
@@ -146,7 +147,6 @@ private:
     Queue *queue;
     Queue::Batch batch;
     int threads;
-    bool brief; // whether it takes about as long as handing it to another thread
   };
   std::optional<Work> next(Clock::time_point &wake);
   void execute(Work work);

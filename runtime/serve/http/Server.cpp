@@ -225,6 +225,7 @@ void Server::Running::begin(asio::basic_stream_socket<Protocol, Strand> socket,
   error_code ignored;
   if constexpr (isTcp)
     socket.set_option(Tcp::no_delay(true), ignored);
+  socket.non_blocking(true, ignored); // of what Session does without waiting
   std::shared_ptr<Connection> connection =
       connect(core, Socket(std::move(socket)), name(peer), isTcp && core->tls && count < most, count >= most);
   core->add(connection);

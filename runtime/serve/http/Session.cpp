@@ -323,7 +323,11 @@ template <typename Stream> Awaitable<bool> Session<Stream>::serveRequest() {
   Parser parser;
   parser.header_limit(limits.header);
   parser.body_limit(limits.body);
-  auto [error, count] = co_await beast::http::async_read_header(stream, buffer, parser, token);
+  // What has come already may be all of them, and nothing to read would still be a turn through the queue of events.
+  boost::system::error_code error;
+  buffer.consume(parser.put(buffer.data(), error));
+  if (error == beast::http::error::need_more)
+    error = std::get<0>(co_await beast::http::async_read_header(stream, buffer, parser, token));
   if (error) {
     std::optional<Refusal> refusal = refusalOf(error);
     co_return refusal ? co_await refuse(*refusal) : false;
@@ -402,7 +406,12 @@ Awaitable<bool> Session<Stream>::write(Response response, const std::string &met
     message.content_length(response.body.size());
   if (!bodiless && method != "HEAD")
     message.body() = std::move(response.body);
-  auto [error, count] = co_await http::async_write(stream, message, token);
+  boost::system::error_code error;
+  http::response_serializer<http::string_body> serializer(message);
+  if constexpr (!secure<Stream>) // most answers find room, and need no turn through the queue of events
+    http::write(stream, serializer, error);
+  if (secure<Stream> || error == asio::error::would_block)
+    error = std::get<0>(co_await http::async_write(stream, serializer, token));
   co_return !error && keep;
 }
 
