@@ -10,6 +10,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -364,7 +365,11 @@ template <typename Stream> Awaitable<Response> Session<Stream>::ask(std::shared_
       answerer->give(errorResponse(500, currentExceptionStatus().message));
     }
   }
-  if (!answer && !watching && !gone && buffer.size() == 0) {
+  if (answer) {
+    // The requests that came with it are served first, and then all answers leave: a client of several connections, or
+    // a proxy, would be woken by each of them otherwise, which costs more than a small model.
+    co_await asio::post(stream.get_executor(), asio::use_awaitable_t<Strand>());
+  } else if (!watching && !gone && buffer.size() == 0) {
     watching = true;
     asio::co_spawn(
         stream.get_executor(), [self = self(), cancelled] { return self->watch(cancelled); }, asio::detached);
