@@ -107,17 +107,18 @@ Library::Library(const mlc_api *description) : description(description), itsSign
 
 Library::~Library() {
   itsGradient.reset();
-  for (auto [threads, model] : idle)
-    description->destroy(model);
+  for (const auto &[threads, models] : idle)
+    for (mlc_model *model : models)
+      description->destroy(model);
 }
 
 Library::Context Library::lend(int threads) {
   {
     std::lock_guard lock(mutex);
-    if (auto it = idle.find(threads); it != idle.end()) {
-      Context context(*this, threads, it->second);
-      idle.erase(it);
-      return context;
+    if (std::vector<mlc_model *> &models = idle[threads]; !models.empty()) {
+      mlc_model *model = models.back();
+      models.pop_back();
+      return Context(*this, threads, model);
     }
   }
   mlc_options options = {sizeof(mlc_options), threads, nullptr};
@@ -133,7 +134,7 @@ Library::Context::~Context() {
   if (!model)
     return;
   std::lock_guard lock(owner->mutex);
-  owner->idle.emplace(threads, model);
+  owner->idle[threads].push_back(model);
 }
 
 void Library::Context::run(std::span<const Tensor> inputs, std::vector<Tensor> &outputs) {

@@ -57,7 +57,7 @@ private:
   Signature itsSignature;
   std::unique_ptr<Library> itsGradient;
   std::mutex mutex;
-  std::multimap<int, mlc_model *> idle; // by number of threads
+  std::map<int, std::vector<mlc_model *>> idle; // by number of threads; the last is lent first: its memory is cached
 };
 
 } // namespace mlc::serve

@@ -452,18 +452,20 @@ void Queue::complete(const Batch &batch, const Execution &execution) {
     bytes += output.bytes;
   if (bytes >= longMessage)
     EventThreads::handOn();
+  std::vector<Tensor> parts;
   for (const Pending &pending : batch.requests) {
-    std::vector<Tensor> outputs = execution.outputs;
-    if (!whole)
-      for (Tensor &tensor : outputs) {
+    if (!whole) {
+      parts = execution.outputs;
+      for (Tensor &tensor : parts) {
         size_t sample = tensor.bytes / std::max<int64_t>(execution.rows, 1);
         tensor.sizes[0] = pending.rows;
         tensor.data = static_cast<const std::byte *>(tensor.data) + begin * sample;
         tensor.bytes = pending.rows * sample;
       }
+    }
     begin += pending.rows;
     Clock::time_point before = Clock::now();
-    pending.done(execution.status, outputs,
+    pending.done(execution.status, whole ? execution.outputs : parts,
                  {execution.start - pending.arrived, execution.joined - execution.start,
                   execution.end - execution.joined, execution.rows});
     if (execution.status.ok()) {

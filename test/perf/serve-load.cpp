@@ -33,10 +33,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
@@ -338,42 +338,47 @@ void driveHttp(const Options &options, const Schedule &schedule, Result &result)
   try {
     const std::string request = httpRequest(options);
     std::vector<HttpConnection> connections;
-    std::vector<pollfd> waiting; // for answers; no handle where none is awaited
+    std::vector<bool> waiting; // for answers
     std::vector<Clock::time_point> due;
+    int events = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < options.connections; ++i) {
       connections.emplace_back(options);
-      waiting.push_back({-1, POLLIN, 0});
+      waiting.push_back(false);
       due.push_back(schedule.start + i * schedule.apart);
+      epoll_event event = {EPOLLIN, {.u32 = static_cast<uint32_t>(i)}};
+      if (epoll_ctl(events, EPOLL_CTL_ADD, connections[i].handle(), &event) != 0)
+        failed("epoll_ctl");
     }
+    std::vector<epoll_event> answered(connections.size());
     result.microseconds.reserve(1 << 20);
     for (size_t answers = 0;;) {
       Clock::time_point now = Clock::now(), soonest = Clock::time_point::max();
       for (size_t i = 0; i < connections.size(); ++i) {
-        if (waiting[i].fd >= 0 || due[i] >= schedule.end)
+        if (waiting[i] || due[i] >= schedule.end)
           continue;
         if (due[i] > now) {
           soonest = std::min(soonest, due[i]);
           continue;
         }
         connections[i].send(request);
-        waiting[i].fd = connections[i].handle();
+        waiting[i] = true;
         ++answers;
       }
       if (answers == 0 && soonest == Clock::time_point::max())
-        return;
-      bool alone = connections.size() == 1 && answers == 1; // which receives without asking whether it can
-      if (!alone) {
+        break;
+      int count = 1;
+      if (connections.size() > 1 || answers == 0) { // one alone receives without asking whether it can
         auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(soonest - Clock::now());
         left = std::max(left, std::chrono::nanoseconds(0));
         timespec time = {left.count() / 1'000'000'000, left.count() % 1'000'000'000};
-        if (ppoll(waiting.data(), waiting.size(), soonest == Clock::time_point::max() ? nullptr : &time, nullptr) < 0) {
-          if (errno == EINTR)
-            continue;
-          failed("ppoll");
-        }
+        count = epoll_pwait2(events, answered.data(), static_cast<int>(answered.size()),
+                             soonest == Clock::time_point::max() ? nullptr : &time, nullptr);
+        if (count < 0 && errno != EINTR)
+          failed("epoll_pwait2");
       }
-      for (size_t i = 0; i < connections.size(); ++i) {
-        if (waiting[i].fd < 0 || (!alone && waiting[i].revents == 0) || !connections[i].receive())
+      for (int k = 0; k < count; ++k) {
+        uint32_t i = answered[k].data.u32;
+        if (!connections[i].receive())
           continue;
         now = Clock::now();
         schedule.note(due[i], now, result);
@@ -381,11 +386,12 @@ void driveHttp(const Options &options, const Schedule &schedule, Result &result)
         if (due[i] <= now && due[i] < schedule.end) {
           connections[i].send(request);
         } else {
-          waiting[i] = {-1, POLLIN, 0};
+          waiting[i] = false;
           --answers;
         }
       }
     }
+    close(events);
   } catch (const std::exception &error) {
     result.error = error.what();
   }

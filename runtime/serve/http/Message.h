@@ -14,7 +14,7 @@
 
 namespace mlc::serve::http {
 
-struct Request final {
+struct Request {
   std::string method; ///< "GET"
   std::string target; ///< path and query as they came
   std::vector<std::pair<std::string, std::string>> headers;

@@ -51,6 +51,22 @@ const std::string &date() {
   return text;
 }
 
+/// A request whose body's memory serves the next one of its thread: it is larger than what malloc keeps at hand.
+struct ServedRequest final : Request {
+  ServedRequest() { std::swap(body, spare()); }
+  ~ServedRequest() {
+    constexpr size_t most = 64 << 10;
+    if (body.capacity() > most)
+      return;
+    body.clear();
+    std::swap(body, spare());
+  }
+  static std::string &spare() {
+    thread_local std::string memory;
+    return memory;
+  }
+};
+
 } // namespace
 
 /// What the copies of a Respond share: gives the answer to the session, once.
@@ -300,7 +316,7 @@ std::optional<typename Session<Stream>::Refusal> Session<Stream>::inflateBody(co
 }
 
 template <typename Stream> std::shared_ptr<Request> Session<Stream>::describe(Parser &parser) const {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<ServedRequest>();
   const auto &head = parser.get();
   request->method = head.method_string();
   std::string_view target = head.target();
@@ -366,6 +382,7 @@ template <typename Stream> Awaitable<Response> Session<Stream>::ask(std::shared_
     }
   }
   if (answer) {
+    request.reset();
     // The requests that came with it are served first, and then all answers leave: a client of several connections, or
     // a proxy, would be woken by each of them otherwise, which costs more than a small model.
     co_await asio::post(stream.get_executor(), asio::use_awaitable_t<Strand>());
