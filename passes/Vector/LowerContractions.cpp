@@ -165,11 +165,15 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
   /// Whether a step of the tile is over before a line comes from the second cache.
   static bool isShort(ContractOp op) { return op.getTile()->front() * op.getTile()->back() <= kShortStep; }
 
-  /// Whether the second cache keeps no more rows of lhs than a block has steps, which leaves no place for the other
-  /// operand.
+  /// Whether the steps of a block read rows of lhs that push each other out: the second cache keeps no more of them
+  /// than a block has steps, which leaves no place for the other operand, or all of them meet in one set of the first.
   bool losesRows(const Nest &nest, int64_t bytes) const {
     const Index &stride = nest.loops[nest.reductions.back()].strides[0];
-    return stride.isConstant() && rowsThatStay(stride.constant() * bytes, static_cast<int64_t>(l2Bytes)) <= kDepth;
+    if (!stride.isConstant())
+      return false;
+    int64_t apart = stride.constant() * bytes;
+    return rowsThatStay(apart, static_cast<int64_t>(l2Bytes)) <= kDepth ||
+           apart % bytesOfWay(static_cast<int64_t>(l1Bytes)) == 0;
   }
 
   /// Whether the rows of a panel push each other out of a cache, and enough tiles read it.
