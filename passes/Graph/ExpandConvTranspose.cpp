@@ -1,13 +1,14 @@
 //===- ExpandConvTranspose.cpp - transposed convolutions as convolutions ------------------------------------------===//
 //
 // With strides s, result o reads input h through tap k where o + pad = h·s + k. Written as o + pad = q·s + i and
-// k = t·s + i, i < s, that is h = q - t: for each i (a phase) a convolution with every s-th tap, flipped. All phases
-// are one convolution with s times as many results an axis, whose places interleave:
+// k = t·s + i, i < s, that is h = q - t: for each i (a phase) a convolution with every s-th tap, flipped:
 //
 //   y[q, i] = Σ_t x[q - t] · w[t·s + i],    result = y as [q·s + i], less the padding
 //
-// Nothing is multiplied that is not part of the result, apart from taps that fill the last t. Runs before the layout is
-// chosen, and leaves the channels last already: so the interleaving moves whole runs of channels.
+// Where all phases have as many taps, they are one convolution with s times as many results an axis. Otherwise (3 taps
+// and strides of 2: phases of 2 and of 1) that would multiply zeros, so that each is a convolution of its own, of just
+// the places that are part of the result. Either way the places interleave. Runs before the layout is chosen, and
+// leaves the channels last already: so the interleaving moves whole runs of channels.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Graph/Passes.h"
@@ -25,8 +26,18 @@ using namespace mlc::graph;
 
 namespace {
 
+/// Channels from which on a convolution of one phase has work for vectors.
+constexpr int64_t kChannelsApart = 32;
+
 /// One transposed convolution, as sizes.
 struct Expansion final {
+  /// The results at s·p + r of an axis, by r: Σ_t x[p + first - t] · w[t·s + phase], of `places` beyond the input's.
+  struct Phase final {
+    int64_t phase, first, taps, places;
+    int64_t low() const { return taps - 1 - first; }
+    int64_t high() const { return places + first; }
+  };
+
   explicit Expansion(ConvTransposeOp op)
       : op(op), b(op), loc(op.getLoc()), strides(op.getStrides()), groups(static_cast<int64_t>(op.getGroups())) {
     auto filter = cast<RankedTensorType>(op.getFilter().getType());
@@ -84,17 +95,113 @@ struct Expansion final {
   }
 
   Value build() {
-    int64_t rank = spatial() + 2;
-    SmallVector<int64_t> forth{0}, pads, ones(spatial(), 1);
-    for (int64_t axis = 2; axis < rank; ++axis)
+    SmallVector<int64_t> forth{0};
+    for (int64_t axis = 2; axis < spatial() + 2; ++axis)
       forth.push_back(axis);
     forth.push_back(1);
+    Value input = transpose(op.getInput(), forth);
+    return transpose(areApart() ? buildApart(input) : buildAsOne(input), invertPermutationVector(forth));
+  }
+
+  Value convolve(Value input, Value filter, ArrayRef<int64_t> pads) {
+    SmallVector<int64_t> ones(spatial(), 1);
+    return ConvOp::create(b, loc, input, filter, ones, pads, ones, static_cast<uint64_t>(groups),
+                          /*channels_last=*/true);
+  }
+
+  /// input[n, h…, c] -> result[n, o…, f], all phases as one convolution
+  Value buildAsOne(Value input) {
+    SmallVector<int64_t> pads;
     for (int64_t i = 0; i < 2 * spatial(); ++i)
       pads.push_back(taps[i % spatial()] - 1);
-    Value input = transpose(op.getInput(), forth);
-    Value phases = ConvOp::create(b, loc, input, makeFilter(), ones, pads, ones, static_cast<uint64_t>(groups),
-                                  /*channels_last=*/true);
-    return transpose(crop(interleave(phases)), invertPermutationVector(forth));
+    return crop(interleave(convolve(input, makeFilter(), pads)));
+  }
+
+  /// Whether each phase should be a convolution of its own: they differ in their taps, but not in their places, and
+  /// those without taps are behind the others.
+  bool areApart() {
+    bool differ = false;
+    for (int64_t i = 0; i < spatial(); ++i) {
+      SmallVector<Phase> all = phasesOf(i);
+      for (auto [before, phase] : llvm::zip(all, llvm::drop_begin(all)))
+        if (phase.places != before.places || (before.taps == 0 && phase.taps > 0))
+          return false;
+      differ |= llvm::any_of(all, [&](const Phase &phase) { return phase.taps != all.front().taps; });
+    }
+    return differ && out >= kChannelsApart;
+  }
+
+  SmallVector<Phase> phasesOf(int64_t axis) {
+    int64_t size = cast<RankedTensorType>(op.getFilter().getType()).getDimSize(2 + axis), stride = strides[axis];
+    int64_t low = op.getPads()[axis], high = op.getPads()[spatial() + axis];
+    // Results of the axis, less the stride for each place of the input.
+    int64_t more = size - stride - low - high + op.getOutputPadding()[axis];
+    SmallVector<Phase> all;
+    for (int64_t r = 0; r < stride; ++r) {
+      int64_t phase = (r + low) % stride;
+      all.push_back({phase, (r + low) / stride, std::max<int64_t>(llvm::divideCeilSigned(size - phase, stride), 0),
+                     llvm::divideCeilSigned(more - r, stride)});
+    }
+    return all;
+  }
+
+  /// input[n, h…, c] -> result[n, o…, f], a convolution for each phase
+  Value buildApart(Value input) {
+    SmallVector<Phase> chosen;
+    Value places = joinPhases(input, chosen);
+    SmallVector<OpFoldResult> mixed = tensor::getMixedSizes(b, loc, places), joined{mixed.front()};
+    for (int64_t i = 0; i < spatial(); ++i)
+      joined.push_back(scale(mixed[1 + 2 * i], strides[i]));
+    joined.push_back(mixed.back());
+    return ReshapeOp::create(b, loc, places, joined);
+  }
+
+  /// [n, p, r, …, f] with all phases r of the axes behind `chosen`
+  Value joinPhases(Value input, SmallVector<Phase> &chosen) {
+    int64_t axis = static_cast<int64_t>(chosen.size());
+    if (axis == spatial())
+      return buildPhase(input, chosen);
+    SmallVector<Value> parts;
+    for (const Phase &phase : phasesOf(axis)) {
+      if (phase.taps == 0)
+        continue;
+      chosen.push_back(phase);
+      parts.push_back(joinPhases(input, chosen));
+      chosen.pop_back();
+    }
+    auto along = static_cast<uint64_t>(2 + 2 * axis);
+    Value joined = parts.size() == 1 ? parts.front() : ConcatOp::create(b, loc, parts, along).getResult();
+    SmallVector<int64_t> none(2 * spatial() + 2, 0), rest = none;
+    rest[along] = strides[axis] - static_cast<int64_t>(parts.size()); // nothing is added to those without taps
+    return pad(joined, none, rest);
+  }
+
+  /// [n, p, 1, …, f] of one phase
+  Value buildPhase(Value input, ArrayRef<Phase> phase) {
+    auto type = cast<RankedTensorType>(op.getFilter().getType());
+    SmallVector<int64_t> offsets{0, 0}, sizes{type.getDimSize(0), out}, steps{1, 1};
+    SmallVector<int64_t> pads(2 * spatial(), 0), low(spatial() + 2, 0), high = low;
+    SmallVector<int64_t> split{groups, in, out}, joined{groups * out, in}, order{0, 2, 1};
+    for (int64_t i = 0; i < spatial(); ++i) {
+      offsets.push_back(phase[i].phase + (phase[i].taps - 1) * strides[i]);
+      sizes.push_back(phase[i].taps);
+      steps.push_back(-strides[i]);
+      split.push_back(phase[i].taps);
+      joined.push_back(phase[i].taps);
+      order.push_back(3 + i);
+      pads[i] = std::max<int64_t>(phase[i].low(), 0);
+      pads[spatial() + i] = std::max<int64_t>(phase[i].high(), 0);
+      low[1 + i] = std::min<int64_t>(phase[i].low(), 0);
+      high[1 + i] = std::min<int64_t>(phase[i].high(), 0);
+    }
+    auto mixed = [&](ArrayRef<int64_t> list) { return getAsIndexOpFoldResult(b.getContext(), list); };
+    Value filter = SliceOp::create(b, loc, op.getFilter(), mixed(offsets), mixed(sizes), mixed(steps));
+    Value result = convolve(pad(input, low, high), reshape(transpose(reshape(filter, split), order), joined), pads);
+    SmallVector<OpFoldResult> known = tensor::getMixedSizes(b, loc, result), apart{known.front()};
+    for (int64_t i = 0; i < spatial(); ++i)
+      apart.append({known[1 + i], b.getIndexAttr(1)});
+    apart.push_back(known.back());
+    return ReshapeOp::create(b, loc, result, apart);
   }
 
   /// [n, q…, (g, i…, f)] -> [n, (q, i)…, (g, f)]

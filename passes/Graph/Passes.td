@@ -24,11 +24,13 @@ def GraphFoldBatchNormPass : Pass<"graph-fold-batch-norm", "::mlir::func::FuncOp
 def GraphExpandConvTransposePass : Pass<"graph-expand-conv-transpose", "::mlir::func::FuncOp"> {
   let summary = "Makes transposed convolutions convolutions whose results interleave";
   let description = [{
-    With a stride s, every s-th place of the result is a convolution of the input with every s-th tap of the filter. All of them
-    are one convolution, with the channels last; then the places move where they belong, and the padding is cut off.
+    With a stride s, every s-th place of the result is a convolution of the input with every s-th tap of the filter. Where all of
+    them have as many taps, they are one convolution, with the channels last; then the places move where they belong, and the
+    padding is cut off. Otherwise each is a convolution of its own, unless it has few channels.
 
     ```
     conv_transpose(x, w; strides 2)      =>      pad(reshape(transpose(reshape(conv(x, w')))))
+                                         or      reshape(concat(concat(conv(x, w00), conv(x, w01)), concat(conv(x, w10), conv(x, w11))))
     ```
 
     Dilations are left alone, and filters that are no weights unless `runtime-filters` is given.

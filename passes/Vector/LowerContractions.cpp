@@ -178,7 +178,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
 
   /// Whether the rows of a panel push each other out of a cache, and enough tiles read it.
   bool copiesPanels(ContractOp op, const Nest &nest, int64_t width, bool isDeep, int64_t depth, int64_t tiles) const {
-    if (nest.reductions.empty() || nest.reductions.size() > 2 || op.hasDots() || op.getPacked() ||
+    if (nest.reductions.empty() || op.hasDots() || op.getPacked() ||
         op.getLhsMap().isFunctionOfDim(nest.vector) || tiles < kTilesToCopy)
       return false;
     auto isKnown = [&](unsigned loop) { return nest.loops[loop].size.isConstant(); };
@@ -279,12 +279,26 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     return counts;
   }
 
+  /// The rows of the tile. It was chosen where lines seemed to continue each other; in a part of a larger buffer they
+  /// do not, and a tile takes whole ones.
+  static int64_t fitLines(ContractOp op, const Nest &nest) {
+    int64_t rows = op.getTile()->front();
+    if (!nest.row || nest.lines.empty() || !nest.loops[*nest.row].size.isConstant())
+      return rows;
+    int64_t line = nest.loops[*nest.row].size.constant();
+    if (rows > line && rows % line != 0) {
+      rows -= rows % line;
+      op.setTile(std::array{rows, op.getTile()->back()});
+    }
+    return rows;
+  }
+
   void lower(ContractOp op, const Kernel &kernel) {
     OpBuilder b(op);
     Arithmetic a(b, op.getLoc());
-    int64_t rows = op.getTile()->front(), vectors = op.getTile()->back(), width = vectors * lanesOf(op);
     Nest nest = buildNest(a, op, op.getOperands());
     nest.join();
+    int64_t rows = fitLines(op, nest), vectors = op.getTile()->back(), width = vectors * lanesOf(op);
     nest.takeLines(rows);
     nest.nestOuter(kMostTasks);
     Blocks blocks = chooseBlocks(op, nest, rows, width);
@@ -371,13 +385,16 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     auto atLeastOne = [&](Index size) {
       return size.isConstant() ? Index(std::max<int64_t>(1, size.constant())) : a.selectNotLess(size, 1, size, 1);
     };
-    // Whole inner loops, several of them where they are short; loops around those one by one.
+    // As much of each loop as goes with whole loops inside: all of the inner ones where they are short, and one step of
+    // those around a long one.
     ArrayRef<unsigned> reductions = nest.reductions;
     SmallVector<Index> steps(reductions.size(), Index(1));
-    Index inner = atLeastOne(nest.loops[reductions.back()].size);
-    steps.back() = a.min(inner, kDepth);
-    if (reductions.size() > 1)
-      steps[reductions.size() - 2] = atLeastOne(a.floorDiv(kDepth, inner));
+    Index inside = 1;
+    for (size_t i = reductions.size(); i-- > 0;) {
+      Index size = atLeastOne(nest.loops[reductions[i]].size);
+      steps[i] = i + 1 == reductions.size() ? a.min(size, kDepth) : atLeastOne(a.floorDiv(kDepth, inside));
+      inside = a.mul(inside, size);
+    }
     auto cut = [&](auto &&cut, size_t next, const Nest &nest, const Place &place, Index before) -> void {
       if (next == reductions.size()) {
         Value continues = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::ne, a.value(before), a.value(0));
