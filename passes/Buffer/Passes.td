@@ -38,9 +38,20 @@ def BufferUnshareDestinationsPass : Pass<"buffer-unshare-destinations", "::mlir:
     %0 = linalg.fill …, %1 = tensor.insert_slice %a into %0, %2 = tensor.insert_slice %b into %0
     ```
     becomes two fills. So do zeros in which two sums start.
+
+    A destination before a loop, of which each step writes the same part, is carried by the loop instead of copied in every step:
+
+    ```
+    %0 = linalg.fill …, scf.for … { %1 = tensor.insert_slice %a into %0[1] … }
+    ```
+    becomes
+    ```
+    %0 = linalg.fill …, scf.for … iter_args(%d = %0) { %1 = tensor.insert_slice %a into %d[1] …, scf.yield %1 }
+    ```
   }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
-  let statistics = [Statistic<"numUnshared", "unshared-destinations", "destinations built again">];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::scf::SCFDialect"];
+  let statistics = [Statistic<"numUnshared", "unshared-destinations", "destinations built again">,
+                    Statistic<"numCarried", "carried-destinations", "destinations that loops carry">];
 }
 
 def BufferReuseStatesPass : Pass<"buffer-reuse-states", "::mlir::func::FuncOp"> {

@@ -2,12 +2,14 @@
 //-----------------------------------------===//
 //
 // On tensors, right before bufferization: CSE must not run in between. Without it a sum would be written where another
-// result belongs, too: the zeros that both start at would be one place.
+// result belongs, too: the zeros that both start at would be one place. A destination before a loop of which every step
+// writes the same part (padding whose borders were filled once) is carried: a copy in each step would be as long as it.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "passes/Buffer/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -60,6 +62,36 @@ struct UnshareDestinations final : mlc::impl::BufferUnshareDestinationsPassBase<
       use->assign(mapping.lookup(use->get()));
       ++numUnshared;
     }
+    SmallVector<tensor::InsertSliceOp> inserts;
+    getOperation().walk([&](tensor::InsertSliceOp insert) { inserts.push_back(insert); });
+    for (tensor::InsertSliceOp insert : inserts)
+      if (isCarriable(insert))
+        carry(insert);
+  }
+
+  /// Whether every step of a loop writes the same part of a destination that is built before it, for this alone.
+  static bool isCarriable(tensor::InsertSliceOp insert) {
+    auto loop = dyn_cast<scf::ForOp>(insert->getParentOp());
+    llvm::SetVector<Operation *> destination;
+    auto isOutside = [&](Value value) { return loop.isDefinedOutsideOfLoop(value); };
+    auto writes = [](OpOperand &use) {
+      auto structured = dyn_cast<DestinationStyleOpInterface>(use.getOwner());
+      return structured && structured.isDpsInit(&use);
+    };
+    return loop && isOutside(insert.getDest()) && insert.getDest().hasOneUse() &&
+           succeeded(collect(insert.getDest(), destination)) && !isa<tensor::EmptyOp>(destination.back()) &&
+           llvm::none_of(insert->getUses(), writes) && llvm::all_of(insert.getOffsets(), isOutside) &&
+           llvm::all_of(insert.getSizes(), isOutside) && llvm::all_of(insert.getStrides(), isOutside);
+  }
+
+  void carry(tensor::InsertSliceOp insert) {
+    auto loop = cast<scf::ForOp>(insert->getParentOp());
+    IRRewriter rewriter(loop);
+    Value result = insert.getResult();
+    auto yields = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>{result}; };
+    if (succeeded(loop.replaceWithAdditionalYields(rewriter, insert.getDest(), /*replaceInitOperandUsesInLoop=*/true,
+                                                   yields)))
+      ++numCarried;
   }
 };
 
