@@ -27,6 +27,8 @@ namespace {
 
 /// Rows that read each panel for packing it in every run to pay: with dot products, and without.
 constexpr int64_t kRowsToPackDots = 4, kRowsToPack = 32;
+/// What a loop over rows counts as where only a run knows its size.
+constexpr int64_t kUnknownRows = 8;
 /// Rows of rhs from which on it matters that they share two sets of the first cache.
 constexpr int64_t kDepthToPack = 128;
 
@@ -45,11 +47,10 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
         continue;
       }
       bool contiguous = mlc::kernel::movesByOne(op.getRhsMap(), mlc::kernel::getVectorLoop(op), op.getSizes());
-      bool isStatic = llvm::none_of(op.getSizes(), ShapedType::isDynamic);
       bool weight = isWeight(op.getRhs()) && hasStaticColumns(op);
       if (!weight && !contiguous)
         copyContiguously(op);
-      bool packs = weight || (isStatic && paysToPack(op));
+      bool packs = weight || (hasStaticColumns(op) && paysToPack(op));
       int64_t granule = packs ? useDots(op) : 1;
       packs = weight || granule > 1 || (packs && pushesOut(op));
       mlc::Tile tile = mlc::chooseTile(problemOf(op, granule, packs));
@@ -79,8 +80,8 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
 
   int64_t lanesOf(ContractOp op) { return vectorBits / op.getSumType().getIntOrFloatBitWidth(); }
 
-  /// Whether it pays to pack rhs in every run: for dot products, which take nothing else. Other products read rows of
-  /// rhs where they are at the same speed.
+  /// Whether it pays to pack rhs in every run: for dot products, which take nothing else, where enough rows are known
+  /// to follow. Other products read rows of rhs where they are at the same speed, unless those push each other out.
   bool paysToPack(ContractOp op) {
     unsigned vector = mlc::kernel::getVectorLoop(op), loop = mlc::kernel::getGranuleLoop(op);
     bool plain = llvm::all_of(op.getRhsMap().getResults(), llvm::IsaPred<AffineDimExpr, AffineConstantExpr>);
@@ -88,9 +89,12 @@ struct ChooseTiles final : mlc::impl::VectorChooseTilesPassBase<ChooseTiles> {
       return false;
     int64_t rows = 1;
     for (auto [loop, kind] : llvm::enumerate(mlc::kernel::classifyLoops(op)))
-      rows *= kind == LoopKind::row ? op.getSizes()[loop] : 1;
+      if (kind == LoopKind::row)
+        rows *= ShapedType::isDynamic(op.getSizes()[loop]) ? kUnknownRows : op.getSizes()[loop];
+      else if (ShapedType::isDynamic(op.getSizes()[loop]))
+        return false;
     if (mlc::getGranule(op, dotTarget()) > 1)
-      return op.getSizes()[loop] > 1 && rows >= kRowsToPackDots;
+      return llvm::none_of(op.getSizes(), ShapedType::isDynamic) && op.getSizes()[loop] > 1 && rows >= kRowsToPackDots;
     return rows >= kRowsToPack && pushesOut(op);
   }
 
