@@ -178,8 +178,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
 
   /// Whether the rows of a panel push each other out of a cache, and enough tiles read it.
   bool copiesPanels(ContractOp op, const Nest &nest, int64_t width, bool isDeep, int64_t depth, int64_t tiles) const {
-    if (nest.reductions.empty() || op.hasDots() || op.getPacked() ||
-        op.getLhsMap().isFunctionOfDim(nest.vector) || tiles < kTilesToCopy)
+    if (nest.reductions.empty() || op.hasDots() || op.getPacked() || op.getLhsMap().isFunctionOfDim(nest.vector) ||
+        tiles < kTilesToCopy)
       return false;
     auto isKnown = [&](unsigned loop) { return nest.loops[loop].size.isConstant(); };
     if (!isDeep && !llvm::all_of(nest.reductions, isKnown))

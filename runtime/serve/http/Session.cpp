@@ -430,9 +430,12 @@ Awaitable<bool> Session<Stream>::write(Response response, const std::string &met
     message.body() = std::move(response.body);
   boost::system::error_code error;
   http::response_serializer<http::string_body> serializer(message);
-  if constexpr (!secure<Stream>) // most answers find room, and need no turn through the queue of events
-    http::write(stream, serializer, error);
-  if (secure<Stream> || error == asio::error::would_block)
+  if constexpr (!secure<Stream>) { // most answers find room, and need no turn through the queue of events
+    http::write_some(stream, serializer, error);
+    if (error == asio::error::would_block)
+      error.clear();
+  }
+  if (!error && !serializer.is_done())
     error = std::get<0>(co_await http::async_write(stream, serializer, token));
   co_return !error && keep;
 }
