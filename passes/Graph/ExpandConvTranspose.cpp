@@ -59,13 +59,14 @@ struct Expansion final {
     return ReshapeOp::create(b, loc, value, sizes);
   }
 
+  SmallVector<OpFoldResult> mixed(ArrayRef<int64_t> list) { return getAsIndexOpFoldResult(b.getContext(), list); }
+
   Value pad(Value value, ArrayRef<int64_t> low, ArrayRef<int64_t> high) {
     auto isZero = [](int64_t amount) { return amount == 0; };
     if (llvm::all_of(low, isZero) && llvm::all_of(high, isZero))
       return value;
     auto scalar = RankedTensorType::get({}, getElementTypeOrSelf(value.getType()));
     Value zero = ConstantOp::create(b, loc, cast<ElementsAttr>(b.getZeroAttr(scalar)));
-    auto mixed = [&](ArrayRef<int64_t> list) { return getAsIndexOpFoldResult(b.getContext(), list); };
     return PadOp::create(b, loc, PadMode::constant, value, zero, mixed(low), mixed(high));
   }
 
@@ -89,7 +90,6 @@ struct Expansion final {
     order.append({2, 1});
     for (int64_t i = 0; i < spatial(); ++i)
       order.push_back(3 + 2 * i);
-    auto mixed = [&](ArrayRef<int64_t> list) { return getAsIndexOpFoldResult(b.getContext(), list); };
     filter = SliceOp::create(b, loc, filter, mixed(offsets), mixed(split), mixed(steps));
     return reshape(transpose(filter, order), joined);
   }
@@ -149,10 +149,10 @@ struct Expansion final {
   Value buildApart(Value input) {
     SmallVector<Phase> chosen;
     Value places = joinPhases(input, chosen);
-    SmallVector<OpFoldResult> mixed = tensor::getMixedSizes(b, loc, places), joined{mixed.front()};
+    SmallVector<OpFoldResult> known = tensor::getMixedSizes(b, loc, places), joined{known.front()};
     for (int64_t i = 0; i < spatial(); ++i)
-      joined.push_back(scale(mixed[1 + 2 * i], strides[i]));
-    joined.push_back(mixed.back());
+      joined.push_back(scale(known[1 + 2 * i], strides[i]));
+    joined.push_back(known.back());
     return ReshapeOp::create(b, loc, places, joined);
   }
 
@@ -194,7 +194,6 @@ struct Expansion final {
       low[1 + i] = std::min<int64_t>(phase[i].low(), 0);
       high[1 + i] = std::min<int64_t>(phase[i].high(), 0);
     }
-    auto mixed = [&](ArrayRef<int64_t> list) { return getAsIndexOpFoldResult(b.getContext(), list); };
     Value filter = SliceOp::create(b, loc, op.getFilter(), mixed(offsets), mixed(sizes), mixed(steps));
     Value result = convolve(pad(input, low, high), reshape(transpose(reshape(filter, split), order), joined), pads);
     SmallVector<OpFoldResult> known = tensor::getMixedSizes(b, loc, result), apart{known.front()};
@@ -206,15 +205,15 @@ struct Expansion final {
 
   /// [n, q…, (g, i…, f)] -> [n, (q, i)…, (g, f)]
   Value interleave(Value phases) {
-    SmallVector<OpFoldResult> mixed = tensor::getMixedSizes(b, loc, phases), split{mixed[0]}, joined{mixed[0]};
+    SmallVector<OpFoldResult> known = tensor::getMixedSizes(b, loc, phases), split{known[0]}, joined{known[0]};
     SmallVector<int64_t> order{0};
     for (int64_t i = 0; i < spatial(); ++i)
-      split.push_back(mixed[1 + i]);
+      split.push_back(known[1 + i]);
     split.push_back(b.getIndexAttr(groups));
     for (int64_t i = 0; i < spatial(); ++i) {
       split.push_back(b.getIndexAttr(strides[i]));
       order.append({1 + i, spatial() + 2 + i});
-      joined.push_back(scale(mixed[1 + i], strides[i]));
+      joined.push_back(scale(known[1 + i], strides[i]));
     }
     split.push_back(b.getIndexAttr(out));
     order.append({spatial() + 1, 2 * spatial() + 2});

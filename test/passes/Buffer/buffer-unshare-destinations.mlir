@@ -79,3 +79,24 @@ func.func @no_carry_moving(%a: tensor<8x4xf32>, %n: index) -> tensor<8xf32> {
   }
   return %s : tensor<8xf32>
 }
+
+/// Of two writes of a step, the first is not what the next step begins with.
+// CHECK-LABEL: @no_carry_written_again
+func.func @no_carry_written_again(%a: tensor<8x4xf32>, %n: index) -> tensor<8xf32> {
+  // CHECK: scf.for {{.*}} iter_args(%{{[a-z0-9]*}} = %{{[a-z0-9]*}}) -> (tensor<8xf32>)
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %e = tensor.empty() : tensor<16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<16xf32>) -> tensor<16xf32>
+  %r = tensor.empty() : tensor<8xf32>
+  %s = scf.for %i = %c0 to %n step %c1 iter_args(%t = %r) -> tensor<8xf32> {
+    %p = tensor.extract_slice %a[%i, 0] [1, 4] [1, 1] : tensor<8x4xf32> to tensor<4xf32>
+    %0 = tensor.insert_slice %p into %f[1] [4] [1] : tensor<4xf32> into tensor<16xf32>
+    %1 = tensor.insert_slice %p into %0[9] [4] [1] : tensor<4xf32> into tensor<16xf32>
+    %2 = tensor.extract %1[%c1] : tensor<16xf32>
+    %3 = tensor.insert %2 into %t[%i] : tensor<8xf32>
+    scf.yield %3 : tensor<8xf32>
+  }
+  return %s : tensor<8xf32>
+}

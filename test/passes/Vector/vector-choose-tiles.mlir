@@ -2,6 +2,7 @@
 // RUN: mlc-opt %s --vector-choose-tiles="vector-bits=256 vector-registers=16 l2-bytes=524288" | FileCheck %s --check-prefixes=CHECK,NARROW
 // RUN: mlc-opt %s --vector-choose-tiles="dot-int8=true dot-bf16=true" | FileCheck %s --check-prefix=DOTS
 // RUN: mlc-opt %s --vector-choose-tiles="dot-int8=true is-x86=false is-aarch64=true vector-bits=128" | FileCheck %s --check-prefix=NEON
+// RUN: mlc-opt %s --vector-choose-tiles="l1-bytes=49152" | FileCheck %s --check-prefix=TWELVE
 
 #lhs = affine_map<(m, n, k) -> (m, k)>
 #rhs = affine_map<(m, n, k) -> (k, n)>
@@ -162,19 +163,44 @@ func.func @no_pack_row(%a: tensor<1x32xi8>, %b: tensor<32x48xi8>, %i: tensor<1x4
   return %0 : tensor<1x48xi32>
 }
 
-/// Rows of 2 KiB share two sets of a cache of 4 KiB a way.
+/// Rows of 2 KiB share two sets of a cache of 4 KiB a way, of which 32 KiB have 8 and 48 KiB 12.
+// TWELVE-LABEL: @shared_sets
 // WIDE-LABEL: @shared_sets
 func.func @shared_sets(%a: tensor<64x256xf32>, %b: tensor<256x512xf32>, %i: tensor<64x512xf32>) -> tensor<64x512xf32> {
   // WIDE: kernel.pack ins(%{{.*}} : tensor<256x512xf32>)
   // WIDE-NOT: granules
   // WIDE: kernel.contract
   // WIDE-SAME: packed
+  // TWELVE-NEXT: tensor.empty
+  // TWELVE-NEXT: kernel.pack ins(%{{.*}} : tensor<256x512xf32>)
   %0 = kernel.contract ins(%a, %b : tensor<64x256xf32>, tensor<256x512xf32>) outs(%i : tensor<64x512xf32>)
     maps [#lhs, #rhs, #out] parallel 2 sizes [64, 512, 256] {
   ^bb0(%sum: f32):
     kernel.yield %sum : f32
   } -> tensor<64x512xf32>
   return %0 : tensor<64x512xf32>
+}
+
+/// A loop over rows that only a run knows counts as 8 of them: with 8 others enough read the panels, alone not.
+// WIDE-LABEL: @shared_sets_and_unknown_rows
+func.func @shared_sets_and_unknown_rows(%a: tensor<?x8x256xf32>, %c: tensor<?x256xf32>, %b: tensor<256x512xf32>, %i: tensor<?x8x512xf32>, %j: tensor<?x512xf32>) -> (tensor<?x8x512xf32>, tensor<?x512xf32>) {
+  // WIDE: kernel.pack ins(%{{.*}} : tensor<256x512xf32>)
+  // WIDE: kernel.contract
+  // WIDE-SAME: packed
+  // WIDE-NOT: kernel.pack
+  // WIDE: return
+  %0 = kernel.contract ins(%a, %b : tensor<?x8x256xf32>, tensor<256x512xf32>) outs(%i : tensor<?x8x512xf32>)
+    maps [affine_map<(n, m, c, k) -> (n, m, k)>, affine_map<(n, m, c, k) -> (k, c)>, affine_map<(n, m, c, k) -> (n, m, c)>]
+    parallel 3 sizes [-9223372036854775808, 8, 512, 256] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<?x8x512xf32>
+  %1 = kernel.contract ins(%c, %b : tensor<?x256xf32>, tensor<256x512xf32>) outs(%j : tensor<?x512xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [-9223372036854775808, 512, 256] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<?x512xf32>
+  return %0, %1 : tensor<?x8x512xf32>, tensor<?x512xf32>
 }
 
 /// Of 1024 rows of 1 KiB a cache of 64 KiB a way keeps half, one of 128 KiB a way all.
