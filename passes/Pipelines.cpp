@@ -101,6 +101,7 @@ void buildLinalgPipeline(OpPassManager &pm, const PipelineOptions &options) {
   function.addPass(createLinalgFormAttentionPass()); // a softmax between two products
   function.addPass(createCanonicalizerPass());
   function.addPass(createCSEPass());
+  function.addPass(createLinalgFindTrianglesPass()); // what a causal mask leaves out
 }
 
 void buildVectorPipeline(OpPassManager &pm, const PipelineOptions &options) {

@@ -20,6 +20,8 @@ void KernelDialect::initialize() {
       >();
 }
 
+static bool isLoop(int64_t loop, int64_t loops) { return loop >= 0 && loop < loops; }
+
 LogicalResult ContractOp::verify() {
   int64_t loops = getSizes().size(), parallel = getParallel();
   if (getMaps().size() != getNumOperands()) // (C1)
@@ -44,6 +46,10 @@ LogicalResult ContractOp::verify() {
     return emitOpError("requires an epilogue from the sum and the extras to an element of the result");
   if (hasDots() && !getPacked()) // (C4)
     return emitOpError("expected a packed rhs with granules of ") << getGranule();
+  if (auto triangle = getTriangle()) // (C5)
+    if (triangle->size() != 3 || !isLoop((*triangle)[0], loops) || !isLoop((*triangle)[1], loops) ||
+        (*triangle)[0] == (*triangle)[1])
+      return emitOpError("requires two loops and an offset as its triangle");
   return success();
 }
 
@@ -75,6 +81,9 @@ LogicalResult RowsOp::verify() {
   for (unsigned i = 0; i < getInits().size(); ++i)
     if (isOfRow(i) && !values.isOfRow(yield.getValues()[i])) // (C4)
       return emitOpError("requires one value a row for result ") << i << ", but it differs from column to column";
+  if (auto triangle = getTriangle()) // (C5)
+    if (triangle->size() != 3 || !isLoop((*triangle)[0], rows) || (*triangle)[1] != loops - 1)
+      return emitOpError("requires a loop over rows, the last one over columns and an offset as its triangle");
   return success();
 }
 

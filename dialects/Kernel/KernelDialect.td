@@ -54,9 +54,12 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
 
     With `bounded` lhs may be indexed outside of its axes, where it counts as zero: what the padding of a convolution reads.
 
+    With `triangle` = [a, b, c] iterations with d_b > d_a + c may be left out: either their products are zero, or they go into
+    sums that nobody looks at, which may then be 0 or complete. So a product with a triangular matrix takes half of the time.
+
     Constraints: (C1) one map an operand, over as many loops as `sizes` has; (C2) the axes of the result are the
     parallel loops in order; (C3) the region's arguments are the sum and an element of each extra, and it yields an element of
-    the result; (C4) `granule` is 1, or rhs is packed.
+    the result; (C4) `granule` is 1, or rhs is packed; (C5) the loops of `triangle` are two.
 
     Example:
     ```mlir
@@ -72,13 +75,13 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
                        AffineMapArrayAttr:$maps, I64Attr:$parallel, DenseI64ArrayAttr:$sizes,
                        OptionalAttr<DenseI64ArrayAttr>:$tile, UnitAttr:$packed,
                        DefaultValuedAttr<I64Attr, "1">:$granule, UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned,
-                       UnitAttr:$lhs_flipped, UnitAttr:$bounded);
+                       UnitAttr:$lhs_flipped, UnitAttr:$bounded, OptionalAttr<DenseI64ArrayAttr>:$triangle);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)` (`extras` `(` $extras^ `:` type($extras) `)`)?
     `outs` `(` $init `:` type($init) `)` `maps` $maps `parallel` $parallel `sizes` $sizes (`tile` $tile^)? (`packed` $packed^)?
-    (`bounded` $bounded^)?
+    (`bounded` $bounded^)? (`triangle` $triangle^)?
     attr-dict-with-keyword $epilogue (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{
@@ -115,9 +118,13 @@ def Kernel_RowsOp : Op<Kernel_Dialect, "rows", [
     Inputs are read through affine `maps`; along the last column loop they move by one element or not at all. A result has an
     element for every element of the rows, or one a row.
 
+    With `triangle` = [a, b, c], a a loop over rows and b the last one, columns with d_b > d_a + c are left out: reductions are of
+    the others, and results are 0 there. What a causal mask hides is neither read nor computed.
+
     Constraints: (C1) one map an operand, over as many loops as `sizes` has, of which at least one is of columns; (C2) the axes
     of a result are all loops in order, or those over rows; (C3) the region's arguments are an element of each input, and it
-    yields an element of each result; (C4) what is yielded for a row as a whole is the same for all of its elements.
+    yields an element of each result; (C4) what is yielded for a row as a whole is the same for all of its elements; (C5) the loops
+    of `triangle` are one over rows and the last one over columns.
 
     Example:
     ```mlir
@@ -133,11 +140,12 @@ def Kernel_RowsOp : Op<Kernel_Dialect, "rows", [
     ```
   }];
   let arguments = (ins Variadic<Kernel_Buffer>:$inputs, Variadic<Kernel_Buffer>:$inits, AffineMapArrayAttr:$maps,
-                       I64Attr:$rows, DenseI64ArrayAttr:$sizes);
+                       I64Attr:$rows, DenseI64ArrayAttr:$sizes, OptionalAttr<DenseI64ArrayAttr>:$triangle);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     (`ins` `(` $inputs^ `:` type($inputs) `)`)? `outs` `(` $inits `:` type($inits) `)` `maps` $maps `rows` $rows `sizes` $sizes
+    (`triangle` $triangle^)?
     attr-dict-with-keyword $body (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{

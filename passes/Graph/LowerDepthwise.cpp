@@ -56,7 +56,8 @@ struct LowerDepthwise final : mlc::impl::GraphLowerDepthwisePassBase<LowerDepthw
         b, op.getLoc(), TypeRange{type}, op.getInput(), op.getFilter(), ValueRange{}, init,
         b.getAffineMapArrayAttr({mapOf(in), mapOf(taps), mapOf(out)}), /*parallel=*/4, sizes,
         /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1,
-        /*lhs_unsigned=*/false, /*rhs_unsigned=*/false, /*lhs_flipped=*/false, /*bounded=*/true);
+        /*lhs_unsigned=*/false, /*rhs_unsigned=*/false, /*lhs_flipped=*/false, /*bounded=*/true,
+        /*triangle=*/{});
     Block *body = b.createBlock(&contract.getEpilogue());
     Value sum = body->addArgument(type.getElementType(), op.getLoc());
     mlc::kernel::YieldOp::create(b, op.getLoc(), sum);

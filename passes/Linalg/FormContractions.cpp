@@ -2,8 +2,9 @@
 //-------------------------------===//
 //
 // A linalg.generic whose body is `sum + lhs * rhs` becomes kernel.contract: matmuls, convolutions, einsums alike.
-// Copies that only permute axes before it move into its maps, and element-wise ops after it into its epilogue, where
-// they cost nothing: the sums are in registers. Runs before element-wise fusion, which would bury the plain bodies.
+// Copies that only permute axes before and behind it move into its maps, and element-wise ops after it into its
+// epilogue, where they cost nothing: the sums are in registers. Runs before element-wise fusion, which would bury the
+// plain bodies.
 //
 // Which operand is vectorised follows from the result: the loop of its last axis. It has to be a loop of one operand
 // alone; that operand becomes rhs. What has no such loop (depthwise convolutions) stays for another template.
@@ -116,9 +117,15 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     SmallVector<ContractOp> contracts;
     getOperation().walk([&](ContractOp op) { contracts.push_back(op); });
     for (ContractOp contract : contracts) {
-      while (ContractOp fused = fuseConsumer(contract)) {
-        contract = fused;
-        ++numFused;
+      while (true) {
+        if (ContractOp fused = fuseConsumer(contract)) {
+          contract = fused;
+          ++numFused;
+        } else if (ContractOp permuted = absorbConsumer(contract)) {
+          contract = permuted;
+        } else {
+          break;
+        }
       }
       for (unsigned extra = 0; extra < contract.getExtras().size();)
         if (ContractOp fused = fuseProducer(contract, extra))
@@ -181,7 +188,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
                                        b.getAffineMapArrayAttr({lhsMap, rhsMap, maps[2]}), parallel, sizes,
                                        /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1,
                                        factors.first.isUnsigned, factors.second.isUnsigned, /*lhs_flipped=*/false,
-                                       /*bounded=*/false);
+                                       /*bounded=*/false, /*triangle=*/{});
     Block *body = b.createBlock(&contract.getEpilogue());
     Value sum = body->addArgument(type.getElementType(), op.getLoc());
     mlc::kernel::YieldOp::create(b, op.getLoc(), sum);
@@ -196,15 +203,9 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     unsigned vector = mlc::kernel::getVectorLoop(op);
     for (unsigned i = 0; i < 2; ++i)
       while (auto copy = op->getOperand(i).getDefiningOp<linalg::GenericOp>()) {
-        Block *body = copy.getBody();
-        if (copy.getNumDpsInputs() != 1 || copy.getNumReductionLoops() || body->getOperations().size() != 1 ||
-            body->getTerminator()->getOperand(0) != body->getArgument(0))
+        if (!isPermutation(copy))
           break;
-        AffineMap from = copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)),
-                  to = copy.getMatchingIndexingMap(copy.getDpsInitOperand(0));
-        if (!to.isIdentity() || !from.isPermutation())
-          break;
-        AffineMap composed = from.compose(maps[i]);
+        AffineMap composed = copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)).compose(maps[i]);
         // Dot products take bytes and bf16 that lie side by side along the sum.
         unsigned last = mlc::kernel::getGranuleLoop(op);
         if (i == 0 && cast<ShapedType>(copy.getInputs()[0].getType()).getElementTypeBitWidth() < 32 &&
@@ -222,6 +223,61 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
           copy.erase();
       }
     op.setMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
+  }
+
+  /// permute(contract(x)) -> contract(x) with its parallel loops in another order. Where another one is last and the
+  /// operands can exchange their roles, that is vectorised.
+  ContractOp absorbConsumer(ContractOp op) {
+    Value result = op.getResult(0);
+    auto copy = result.hasOneUse() ? dyn_cast<linalg::GenericOp>(*result.user_begin()) : linalg::GenericOp();
+    if (!copy || copy->getBlock() != op->getBlock() || op.getBounded() || !isPermutation(copy) ||
+        copy.getInputs()[0] != result || !copy.getDpsInits()[0].getDefiningOp<tensor::EmptyOp>())
+      return nullptr;
+    // Axis a of the result is loop read(a) of the copy.
+    AffineMap read = copy.getIndexingMapsArray()[0];
+    SmallVector<AffineExpr> renamed;
+    SmallVector<int64_t> sizes(op.getSizes());
+    for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
+      unsigned now = loop < op.getParallel() ? read.getDimPosition(loop) : loop;
+      renamed.push_back(getAffineDimExpr(now, &getContext()));
+      sizes[now] = op.getSizes()[loop];
+    }
+    SmallVector<AffineMap> maps;
+    for (AffineMap map : op.getMaps().getAsValueRange<AffineMapAttr>())
+      maps.push_back(map.replaceDimsAndSymbols(renamed, {}, op.getNumLoops(), 0));
+    maps.back() = AffineMap::getMultiDimIdentityMap(op.getNumLoops(), &getContext()).getMajorSubMap(op.getParallel());
+    unsigned vector = mlc::kernel::getVectorLoop(sizes, op.getParallel());
+    Value lhs = op.getLhs(), rhs = op.getRhs();
+    if (renamed[mlc::kernel::getVectorLoop(op)] != getAffineDimExpr(vector, &getContext())) {
+      bool isProduct = op.getExtras().empty() && isFloat(lhs) && isFloat(rhs) && maps[0].isProjectedPermutation() &&
+                       maps[1].isProjectedPermutation();
+      if (!isProduct || maps[1].isFunctionOfDim(vector) || !mlc::kernel::movesByOne(maps[0], vector, sizes))
+        return nullptr;
+      std::swap(lhs, rhs);
+      std::swap(maps[0], maps[1]);
+    }
+    OpBuilder b(copy);
+    auto permuted = ContractOp::create(
+        b, op.getLoc(), copy->getResultTypes(), lhs, rhs, op.getExtras(), copy.getDpsInits()[0],
+        b.getAffineMapArrayAttr(maps), op.getParallel(), sizes, /*tile=*/DenseI64ArrayAttr(), /*packed=*/false,
+        /*granule=*/1, op.getLhsUnsigned(), op.getRhsUnsigned(), /*lhs_flipped=*/false, /*bounded=*/false,
+        /*triangle=*/{});
+    permuted.getEpilogue().takeBody(op.getEpilogue());
+    copy.getResult(0).replaceAllUsesWith(permuted.getResult(0));
+    copy.erase();
+    op.erase();
+    return permuted;
+  }
+
+  static bool isFloat(Value value) { return isa<Float32Type, Float64Type>(getElementTypeOrSelf(value.getType())); }
+
+  /// Whether an op only permutes axes.
+  static bool isPermutation(linalg::GenericOp copy) {
+    Block *body = copy.getBody();
+    return copy.getNumDpsInputs() == 1 && copy.getNumDpsInits() == 1 && !copy.getNumReductionLoops() &&
+           body->getOperations().size() == 1 && body->getTerminator()->getOperand(0) == body->getArgument(0) &&
+           copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)).isPermutation() &&
+           copy.getMatchingIndexingMap(copy.getDpsInitOperand(0)).isIdentity();
   }
 
   /// An element-wise op that alone reads the result becomes part of the epilogue. Its other operands have to lie along
@@ -356,7 +412,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
                                     TypeRange{init.getType()}, op.getLhs(), op.getRhs(), extras, init,
                                     b.getAffineMapArrayAttr(maps), op.getParallel(), op.getSizes(),
                                     /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1, op.getLhsUnsigned(),
-                                    op.getRhsUnsigned(), /*lhs_flipped=*/false, op.getBounded());
+                                    op.getRhsUnsigned(), /*lhs_flipped=*/false, op.getBounded(), op.getTriangleAttr());
     fused.getEpilogue().takeBody(op.getEpilogue());
     return fused;
   }

@@ -532,7 +532,7 @@ RowsOp Group::build(bool exact) {
       return nullptr;
 
   auto rowsOp = RowsOp::create(b, b.getFusedLoc(locations), ValueRange(inits).getTypes(), inputs, inits,
-                               b.getAffineMapArrayAttr(maps), rows, sizes);
+                               b.getAffineMapArrayAttr(maps), rows, sizes, /*triangle=*/{});
   Block *body = b.createBlock(&rowsOp.getBody());
   for (Value input : inputs)
     body->addArgument(getElementTypeOrSelf(input.getType()), rowsOp.getLoc());

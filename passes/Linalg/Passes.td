@@ -62,7 +62,8 @@ def LinalgFuseElementwisePass : Pass<"linalg-fuse-elementwise", "::mlir::func::F
 def LinalgFormContractionsPass : Pass<"linalg-form-contractions", "::mlir::func::FuncOp"> {
   let summary = "Makes sums of products one op, with what follows them";
   let description = [{
-    Permutations of the operands move into the maps; element-wise ops that alone read the result move into the epilogue.
+    Permutations of the operands and of the result move into the maps; element-wise ops that alone read the result move into
+    the epilogue.
 
     ```
     %2 = linalg.generic … { sum + %0 * %1 }, %3 = linalg.generic … { relu(%2 + %bias) }
@@ -104,6 +105,21 @@ def LinalgFormAttentionPass : Pass<"linalg-form-attention", "::mlir::func::FuncO
   }];
   let dependentDialects = ["::mlc::kernel::KernelDialect"];
   let statistics = [Statistic<"numFormed", "attentions", "attentions formed">];
+}
+
+def LinalgFindTrianglesPass : Pass<"linalg-find-triangles", "::mlir::func::FuncOp"> {
+  let summary = "Tells kernels what a causal mask leaves out";
+  let description = [{
+    A comparison of two indices is one value on one side of a diagonal. What follows from it there, kernel by kernel, says which
+    sums nobody looks at, which products are zero and which columns of rows change nothing.
+
+    ```
+    %s = kernel.contract … { select(%j <= %i, %sum, -inf) }, %p = kernel.rows ins(%s) { softmax }, %o = kernel.contract ins(%p, %v)
+    ```
+    become the same ops with `triangle [i, j, 0]`.
+  }];
+  let dependentDialects = ["::mlc::kernel::KernelDialect"];
+  let statistics = [Statistic<"numFound", "triangles", "kernels that leave something out">];
 }
 
 def LinalgReassociateSumsPass : Pass<"linalg-reassociate-sums", "::mlir::func::FuncOp"> {

@@ -396,7 +396,7 @@ private:
     Value low = constant(-std::numeric_limits<float>::infinity()), zero = constant(0), one = constant(1);
     if (blocks.isSingle) {
       auto rows = RowsOp::create(b, a.loc, TypeRange(), scoresHere, ValueRange{scoresHere, factorsHere},
-                                 b.getAffineMapArrayAttr({all, all, row}), 1, sizes);
+                                 b.getAffineMapArrayAttr({all, all, row}), 1, sizes, /*triangle=*/{});
       fill(rows.getBody(), 1, [&](ValueRange args) -> SmallVector<Value> {
         Value max = ReduceOp::create(b, a.loc, vector::CombiningKind::MAXIMUMF, args[0]);
         Value weight = math::ExpOp::create(b, a.loc, Value(arith::SubFOp::create(b, a.loc, args[0], max)));
@@ -405,9 +405,10 @@ private:
       });
     } else {
       Value maximaHere = prefix(maxima, firstQuery, queries), sumsHere = prefix(sums, firstQuery, queries);
-      auto rows = RowsOp::create(b, a.loc, TypeRange(), ValueRange{scoresHere, maximaHere, sumsHere},
-                                 ValueRange{scoresHere, maximaHere, sumsHere, factorsHere},
-                                 b.getAffineMapArrayAttr({all, row, row, all, row, row, row}), 1, sizes);
+      auto rows =
+          RowsOp::create(b, a.loc, TypeRange(), ValueRange{scoresHere, maximaHere, sumsHere},
+                         ValueRange{scoresHere, maximaHere, sumsHere, factorsHere},
+                         b.getAffineMapArrayAttr({all, row, row, all, row, row, row}), 1, sizes, /*triangle=*/{});
       fill(rows.getBody(), 3, [&](ValueRange args) -> SmallVector<Value> {
         Value here = ReduceOp::create(b, a.loc, vector::CombiningKind::MAXIMUMF, args[0]);
         Value max = arith::MaximumFOp::create(b, a.loc, args[1], here);
@@ -429,7 +430,8 @@ private:
                       ArrayRef<int64_t> sizes, Tile tile) {
     return ContractOp::create(b, a.loc, TypeRange(), lhs, panels, extras, target, mapsOf(dims, 3), /*parallel=*/2,
                               sizes, b.getDenseI64ArrayAttr({tile.rows, tile.vectors}), /*packed=*/true, /*granule=*/1,
-                              /*lhs_unsigned=*/false, /*rhs_unsigned=*/false, /*lhs_flipped=*/false);
+                              /*lhs_unsigned=*/false, /*rhs_unsigned=*/false, /*lhs_flipped=*/false,
+                              /*bounded=*/false, /*triangle=*/{});
   }
 
   void buildScores(const Place &place, Index queries, Index keys, Value target) {
@@ -477,7 +479,7 @@ private:
     AffineMap all = AffineMap::getMultiDimIdentityMap(2, b.getContext()), row = kernel::getRowMap(2, 1, b.getContext());
     auto rows = RowsOp::create(b, a.loc, TypeRange(), ValueRange(),
                                ValueRange{target, prefix(maxima, 0, count), prefix(sums, 0, count)},
-                               b.getAffineMapArrayAttr({all, row, row}), 1, {known(count), values});
+                               b.getAffineMapArrayAttr({all, row, row}), 1, {known(count), values}, /*triangle=*/{});
     fill(rows.getBody(), 0, [&](ValueRange) -> SmallVector<Value> { return {zero, low, zero}; });
   }
 
@@ -487,7 +489,7 @@ private:
     Value target = view(init, place, count, op.getQueryLoop(), values, op.getValueLoop()), one = constant(1);
     AffineMap all = AffineMap::getMultiDimIdentityMap(2, b.getContext()), row = kernel::getRowMap(2, 1, b.getContext());
     auto rows = RowsOp::create(b, a.loc, TypeRange(), ValueRange{target, prefix(sums, 0, count)}, target,
-                               b.getAffineMapArrayAttr({all, row, all}), 1, {known(count), values});
+                               b.getAffineMapArrayAttr({all, row, all}), 1, {known(count), values}, /*triangle=*/{});
     fill(rows.getBody(), 2, [&](ValueRange args) -> SmallVector<Value> {
       Value factor = arith::DivFOp::create(b, a.loc, one, args[1]);
       return {Value(arith::MulFOp::create(b, a.loc, args[0], factor))};

@@ -13,6 +13,8 @@
 // block it copies its rows of lhs by tiles, where several panels read them. A panel of rhs whose rows push each other
 // out of a cache is copied before its tiles pass.
 //
+// Of a triangle, a tile takes the steps of the reduction that one of its sums has, or none.
+//
 // Preconditions: the op is alone in a kernel function (buffer-outline-kernels) on memory, with a tile. A sum is always
 // computed in the order of the reductions, whatever the tasks are, so results do not depend on threads.
 //
@@ -90,6 +92,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     nest.kinds = kernel::classifyLoops(op);
     nest.vector = kernel::getVectorLoop(op);
     nest.packed = op.getPacked();
+    if (auto triangle = op.getTriangle(); triangle && !op.hasDots())
+      nest.triangle = {static_cast<unsigned>((*triangle)[0]), static_cast<unsigned>((*triangle)[1]), (*triangle)[2]};
     for (Value operand : operands)
       nest.operands.push_back(flatten(a, operand));
     auto panels = op.getPacked() ? std::optional<unsigned>(1) : std::nullopt; // their axes are not those of the map
@@ -229,8 +233,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
       reduction = kDepth;
     bool hasTiles = result.isDeep && (isShort(op) || losesRows(nest, bytes)) && nest.row && nest.lines.empty() &&
                     !nest.line && nest.loops[*nest.row].strides[0].is(1);
-    // Copied tiles are rows of whole vectors, on the stack.
-    int64_t cachedRows = hasTiles ? llvm::alignTo(rows, lanesOf(op)) : rowsOfUnit;
+    int64_t cachedRows = rowsOfUnit;
     int64_t cachedBytes = static_cast<int64_t>(l2Bytes) / 2;
     if (hasTiles)
       cachedBytes = std::min(cachedBytes, kLargestTiles);
@@ -300,6 +303,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     nest.join();
     int64_t rows = fitLines(op, nest), vectors = op.getTile()->back(), width = vectors * lanesOf(op);
     nest.takeLines(rows);
+    nest.checkTriangle();
     nest.nestOuter(kMostTasks);
     Blocks blocks = chooseBlocks(op, nest, rows, width);
     Counts counts = count(a, nest, blocks, rows, width);
@@ -364,7 +368,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
             Place from = there;
             if (panelCopy)
               copyPanel(a, tile, tiled, from, panelCopy, width, masks);
-            lowerRows(a, tiled, tile, from, firstUnit, lastUnit, rows, here, masks);
+            lowerRows(a, tiled, tile, from, firstUnit, lastUnit, rows, a.mul(panel, width), here, lanesOf(op), masks);
           });
         });
       };
@@ -408,6 +412,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
         Index at = a.mul(block, step);
         Nest inside = nest;
         inside.loops[loop].size = a.min(step, a.sub(size, at));
+        inside.beginReduction(a, loop, at);
         Place there = place;
         for (unsigned operand : {0u, 1u})
           there.offsets[operand] = a.add(there.offsets[operand], a.mul(at, nest.loops[loop].strides[operand]));
@@ -442,19 +447,19 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     place.offsets[1] = 0;
   }
 
-  /// Elements from one copied tile to the next: a line more than it has, so that not all tiles begin in one set.
+  /// Elements from one copied tile to the next: whole lines, and one more, so that not all tiles begin in one set. The
+  /// last step writes a whole vector.
   int64_t strideOfTiles(ContractOp op, int64_t rows) {
-    int64_t bytes = getElementTypeOrSelf(op.getLhs().getType()).getIntOrFloatBitWidth() / 8;
-    return kDepth * llvm::alignTo(rows, lanesOf(op)) + kCacheLine / bytes;
+    int64_t bytes = getElementTypeOrSelf(op.getLhs().getType()).getIntOrFloatBitWidth() / 8, line = kCacheLine / bytes;
+    return llvm::alignTo(kDepth * rows + lanesOf(op), line) + line;
   }
 
   /// Copies the units [first, last) of lhs, `rows` rows each, by tiles of a block of the reductions; then `nest` and
   /// `place` are those of the copy.
   void copyTiles(Arithmetic &a, ContractOp op, RegisterTile &tile, Nest &nest, Place &place, Value copy, Index first,
                  Index last, int64_t rows) {
-    int64_t padded = llvm::alignTo(rows, lanesOf(op));
     Index stride = strideOfTiles(op, rows), firstRow = a.mul(first, rows);
-    SmallVector<Index> strides = stridesOfCopy(a, nest, padded);
+    SmallVector<Index> strides = stridesOfCopy(a, nest, rows);
     strides.push_back(stride);
     tile.copyTiles(nest.advanceRows(a, place, firstRow), copy, strides, a.sub(last, first), rows,
                    a.sub(nest.rowCount(a), firstRow));
@@ -475,35 +480,59 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     });
   }
 
-  /// The tiles of the units [first, last) on one panel.
+  /// The steps of a reduction that a tile takes of a triangle: `rows` rows from `row` on, `columns` columns from
+  /// `column`.
+  static std::optional<RegisterTile::Range> rangeOf(Arithmetic &a, const Nest &nest, Index row, int64_t rows,
+                                                    Index column, int64_t columns) {
+    if (!nest.triangle)
+      return std::nullopt;
+    auto [larger, smaller, offset] = *nest.triangle; // smaller <= larger + offset
+    auto isReduction = [&](unsigned loop) { return llvm::is_contained(nest.reductions, loop); };
+    Index first = smaller == nest.vector ? column : row;
+    Index last = larger == nest.vector ? a.add(column, columns - 1) : a.add(row, rows - 1);
+    Index limit = a.add(last, offset);
+    if (isReduction(larger)) {
+      const Index &size = nest.loops[larger].size;
+      return RegisterTile::Range{larger, a.clamp(a.sub(first, offset), size), size};
+    }
+    if (isReduction(smaller))
+      return RegisterTile::Range{smaller, 0, a.clamp(a.add(limit, 1), nest.loops[smaller].size)};
+    unsigned outermost = nest.reductions.front();
+    return RegisterTile::Range{outermost, 0, a.selectNotLess(limit, first, nest.loops[outermost].size, 0)};
+  }
+
+  /// The tiles of the units [first, last) on the panel from `column` on.
   void lowerRows(Arithmetic &a, const Nest &nest, RegisterTile &tile, const Place &place, Index first, Index last,
-                 int64_t rows, int64_t vectors, ArrayRef<Value> masks) {
+                 int64_t rows, Index column, int64_t vectors, int64_t lanes, ArrayRef<Value> masks) {
+    int64_t columns = vectors * lanes;
+    auto build = [&](const Place &there, Index row, int64_t count) {
+      tile.build(there, count, vectors, masks, rangeOf(a, nest, row, count, column, columns));
+    };
     if (!nest.row) {
-      tile.build(place, 1, vectors, masks);
+      build(place, 0, 1);
       return;
     }
     Index size = nest.rowCount(a);
     auto tiles = [&](const Place &line, Index from, Index to) {
       Index whole = a.add(from, a.mul(a.floorDiv(a.sub(to, from), rows), rows));
-      a.forEach(from, whole, rows,
-                [&](Index row) { tile.build(nest.advanceRows(a, line, row), rows, vectors, masks); });
+      a.forEach(from, whole, rows, [&](Index row) { build(nest.advanceRows(a, line, row), row, rows); });
       // What is left of a static size is one body; of another, bodies of 8, 4, 2 and 1 rows.
       if (size.isConstant()) {
         int64_t rest = size.constant() % rows;
         if (rest == 0)
           return;
-        auto build = [&] { tile.build(nest.advanceRows(a, line, whole), rest, vectors, masks); };
+        auto buildRest = [&] { build(nest.advanceRows(a, line, whole), whole, rest); };
         if (from.isConstant() && to.isConstant())
-          build();
+          buildRest();
         else
-          a.ifLess(whole, to, build);
+          a.ifLess(whole, to, buildRest);
         return;
       }
       Index at = whole;
       for (int64_t step = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, rows - 1))); step > 0 && rows > 1;
            step /= 2) {
         Index next = a.add(at, step);
-        a.ifNotLess(to, next, [&] { tile.build(nest.advanceRows(a, line, at), step, vectors, masks); });
+        a.ifNotLess(to, next, [&] { build(nest.advanceRows(a, line, at), at, step); });
         at = a.selectNotLess(to, next, next, at);
       }
     };

@@ -261,7 +261,9 @@ void RegisterTile::reduce(const Place &place, ArrayRef<unsigned> loops, int64_t 
     }
     return;
   }
-  auto built = scf::ForOp::create(b, a.loc, a.value(0), a.value(loop.size), a.value(1), sums);
+  bool isPart = range && range->loop == loops.front();
+  Value begin = a.value(isPart ? range->begin : Index(0)), end = a.value(isPart ? range->end : loop.size);
+  auto built = scf::ForOp::create(b, a.loc, begin, end, a.value(1), sums);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(built.getBody());
@@ -390,8 +392,10 @@ SmallVector<Value> RegisterTile::initialSums(const Place &place, int64_t rows, A
   return SmallVector<Value>(branch.getResults());
 }
 
-void RegisterTile::build(const Place &place, int64_t rows, int64_t vectors, ArrayRef<Value> masks) {
+void RegisterTile::build(const Place &place, int64_t rows, int64_t vectors, ArrayRef<Value> masks,
+                         std::optional<Range> part) {
   OpBuilder &b = a.b;
+  range = part;
   auto type = vectorOf(op.getSumType());
   SmallVector<Value> sums = initialSums(place, rows, masks);
   reduce(place, nest.reductions, rows, masks, sums);

@@ -18,8 +18,16 @@ public:
   /// left: once for a static number of columns, or in two branches where only a run knows whether the panel is whole.
   void forWidths(Index left, int64_t vectors, llvm::function_ref<void(int64_t, llvm::ArrayRef<mlir::Value>)> body);
 
-  /// A tile of `rows` by masks.size() vectors at `place`: the sums over all reductions, then the epilogue.
-  void build(const Place &place, int64_t rows, int64_t vectors, llvm::ArrayRef<mlir::Value> masks);
+  /// Steps of one reduction.
+  struct Range {
+    unsigned loop;
+    Index begin, end;
+  };
+
+  /// A tile of `rows` by masks.size() vectors at `place`: the sums over all reductions, of one maybe only a range, then
+  /// the epilogue.
+  void build(const Place &place, int64_t rows, int64_t vectors, llvm::ArrayRef<mlir::Value> masks,
+             std::optional<Range> range = {});
 
   /// Copies the rows of rhs at `place`, a vector for each of the masks, to flat memory `target` where `strides` has the
   /// distance of its rows for each reduction.
@@ -27,7 +35,8 @@ public:
                 llvm::ArrayRef<mlir::Value> masks);
 
   /// Copies `tiles` tiles of lhs from `place` on, of which `left` rows exist, to flat memory `target`: `rows` rows side
-  /// by side, in whole vectors; `strides` has the distance for each reduction, then that of tiles.
+  /// by side; `strides` has the distance for each reduction, then that of tiles. Steps write whole vectors, of which the
+  /// next one overwrites what is too much.
   void copyTiles(const Place &place, mlir::Value target, llvm::ArrayRef<Index> strides, Index tiles, int64_t rows,
                  Index left);
 
@@ -56,6 +65,7 @@ private:
   int64_t lanes;
   bool isX86;
   mlir::Value continues;
+  std::optional<Range> range; ///< of the tile that is built
 };
 
 } // namespace mlc

@@ -100,7 +100,9 @@ RowBuilder::RowBuilder(Arithmetic &arithmetic, kernel::RowsOp op, int64_t vector
         found.push_back(loop);
     for (size_t i = found.size(); i-- > 1;) {
       Loop &around = loops[found[i - 1]], &inside = loops[found[i]];
-      if (!around.size.isConstant() || !joins(around, inside))
+      auto triangle = op.getTriangle();
+      auto isFixed = [&](unsigned loop) { return triangle && llvm::is_contained(triangle->take_front(2), loop); };
+      if (!around.size.isConstant() || isFixed(found[i]) || isFixed(found[i - 1]) || !joins(around, inside))
         continue;
       around.size = around.size.constant() * inside.size.constant();
       around.strides = inside.strides;
@@ -135,7 +137,8 @@ RowBuilder::RowBuilder(Arithmetic &arithmetic, kernel::RowsOp op, int64_t vector
     lastPass = std::max<unsigned>(lastPass, reductions.size() - 1);
   reductions.resize(lastPass + 1);
   const Index &columns = loops[columnLoops.back()].size;
-  isShort = columnLoops.size() == 1 && columns.isConstant() && columns.constant() <= kShortRow * lanes;
+  isShort =
+      !op.getTriangle() && columnLoops.size() == 1 && columns.isConstant() && columns.constant() <= kShortRow * lanes;
   if (!isShort)
     choosePasses();
 }
@@ -405,7 +408,7 @@ void RowBuilder::buildColumns(const Place &place, ArrayRef<unsigned> around, Mut
 
 void RowBuilder::buildVectors(const Place &place, MutableArrayRef<Value> sums) {
   unsigned loop = columnLoops.back();
-  const Index &columns = loops[loop].size;
+  const Index &columns = seen;
   auto build = [&](Index at, int64_t vectors, Value mask, MutableArrayRef<Value> sums) {
     Piece piece{advance(place, loop, at), vectors, mask};
     buildPiece(piece, sums);
@@ -422,6 +425,26 @@ void RowBuilder::buildVectors(const Place &place, MutableArrayRef<Value> sums) {
   Index last = a.mul(a.floorDiv(columns, lanes), lanes);
   iterate(whole, last, lanes, sums, [&](Index at, MutableArrayRef<Value> sums) { build(at, 1, Value(), sums); });
   build(last, 1, buildMask(a, a.sub(columns, last), lanes), sums);
+  if (op.getTriangle() && pass == lastPass)
+    clearOutside(place);
+}
+
+/// Results outside of the triangle are 0.
+void RowBuilder::clearOutside(const Place &place) {
+  unsigned loop = columnLoops.back();
+  Index left = a.sub(loops[loop].size, seen), whole = a.mul(a.floorDiv(left, lanes), lanes);
+  for (unsigned i = 0; i < op.getInits().size(); ++i) {
+    if (op.isOfRow(i))
+      continue;
+    unsigned operand = op.getInputs().size() + i;
+    VectorType type = vectorOf(getElementTypeOrSelf(op.getInits()[i].getType()));
+    Value zero = arith::ConstantOp::create(a.b, a.loc, a.b.getZeroAttr(type));
+    auto clear = [&](Index at, Value mask) {
+      store(operand, {zero}, {advance(place, loop, a.add(seen, at)), 1, mask});
+    };
+    a.forEach(0, whole, lanes, [&](Index at) { clear(at, nullptr); });
+    clear(whole, buildMask(a, a.sub(left, whole), lanes));
+  }
 }
 
 /// The reductions of the pass: partial sums together, then halves of a vector as long as there are two.
@@ -462,11 +485,18 @@ void RowBuilder::build(Index row) {
   rowPlace = Place(operands.size());
   for (auto [offset, operand] : llvm::zip(rowPlace.offsets, operands))
     offset = operand.offset;
+  auto triangle = op.getTriangle();
+  seen = loops[columnLoops.back()].size;
+  bool isOneRow = triangle && !llvm::is_contained(rowLoops, (*triangle)[0]);
+  if (isOneRow) // its loop has a single iteration
+    seen = a.clamp((*triangle)[2] + 1, seen);
   for (unsigned loop : llvm::reverse(rowLoops)) {
     bool isOutermost = loop == rowLoops.front();
     auto [next, at] = isOutermost ? std::pair<Index, Index>{0, row} : a.divide(row, loops[loop].size);
     rowPlace = advance(rowPlace, loop, at);
     row = next;
+    if (triangle && (*triangle)[0] == loop)
+      seen = a.clamp(a.add(at, (*triangle)[2] + 1), seen);
   }
   scalars.clear();
   Block &body = op.getBody().front();

@@ -52,6 +52,7 @@ private:
   void buildPiece(Piece &piece, llvm::MutableArrayRef<mlir::Value> sums);
   void buildColumns(const Place &place, llvm::ArrayRef<unsigned> loops, llvm::MutableArrayRef<mlir::Value> sums);
   void buildVectors(const Place &place, llvm::MutableArrayRef<mlir::Value> sums);
+  void clearOutside(const Place &place);
   void iterate(Index begin, Index end, int64_t step, llvm::MutableArrayRef<mlir::Value> sums,
                llvm::function_ref<void(Index, llvm::MutableArrayRef<mlir::Value>)> body);
   /// The mask of the last of the vectors that `columns` take.
@@ -79,6 +80,7 @@ private:
   unsigned pass = 0;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars; ///< of values of the row
   Place rowPlace{0};
+  Index seen = 0; ///< columns that count: those of the triangle, or all
 };
 
 } // namespace mlc

@@ -65,6 +65,13 @@ Index Arithmetic::min(Index lhs, Index rhs) {
   return Value(arith::MinUIOp::create(b, loc, value(lhs), value(rhs)));
 }
 
+Index Arithmetic::clamp(Index index, Index last) {
+  if (index.isConstant() && last.isConstant())
+    return std::clamp<int64_t>(index.constant(), 0, last.constant());
+  Value positive = arith::MaxSIOp::create(b, loc, value(index), value(0));
+  return Value(arith::MinSIOp::create(b, loc, positive, value(last)));
+}
+
 std::pair<Index, Index> Arithmetic::divide(Index lhs, Index rhs) {
   if (rhs.is(1))
     return {lhs, 0};
@@ -175,13 +182,14 @@ bool joins(const Loop &around, const Loop &inside) {
 }
 
 void Nest::join() {
+  auto isFixed = [&](unsigned loop) { return triangle && triangle->has(loop); };
   auto collect = [&](auto &&isWanted) {
     SmallVector<unsigned> found;
     for (unsigned loop = 0; loop < loops.size(); ++loop)
       if (loop != vector && loop != granules && !loops[loop].size.is(1) && isWanted(kinds[loop]))
         found.push_back(loop);
     for (size_t i = found.size(); i-- > 1;)
-      if (joins(loops[found[i - 1]], loops[found[i]])) {
+      if (!isFixed(found[i - 1]) && !isFixed(found[i]) && joins(loops[found[i - 1]], loops[found[i]])) {
         Loop &inside = loops[found[i]], &around = loops[found[i - 1]];
         if (around.size.isConstant()) {
           around.size = around.size.constant() * inside.size.constant();
@@ -196,7 +204,8 @@ void Nest::join() {
   for (unsigned loop = vector; !packed && loop-- > 0;) {
     if (loops[loop].size.is(1))
       continue;
-    if (kinds[loop] != LoopKind::column || !loops[loop].size.isConstant() || !joins(loops[loop], loops[vector]))
+    if (kinds[loop] != LoopKind::column || isFixed(loop) || isFixed(vector) || !loops[loop].size.isConstant() ||
+        !joins(loops[loop], loops[vector]))
       break;
     loops[vector].size = loops[vector].size.constant() * loops[loop].size.constant();
     loops[loop].size = 1;
@@ -214,6 +223,17 @@ void Nest::takeLines(int64_t rows) {
   line = lines.pop_back_val();
 }
 
+void Nest::checkTriangle() {
+  auto isOfTile = [&](unsigned loop) {
+    return loop == vector || (loop == row && !line) || llvm::is_contained(reductions, loop);
+  };
+  if (!triangle)
+    return;
+  bool isOfSum = llvm::is_contained(reductions, triangle->row) && llvm::is_contained(reductions, triangle->column);
+  if (!isOfTile(triangle->row) || !isOfTile(triangle->column) || isOfSum || reductions.empty())
+    triangle.reset();
+}
+
 void Nest::nestOuter(int64_t enough) {
   int64_t tasks = 1;
   for (size_t i = 0; i < outer.size(); ++i) {
@@ -225,6 +245,13 @@ void Nest::nestOuter(int64_t enough) {
     const Index &size = loops[outer[i]].size;
     tasks *= size.isConstant() ? size.constant() : 1;
   }
+}
+
+void Nest::beginReduction(Arithmetic &a, unsigned loop, Index first) {
+  if (triangle && triangle->row == loop)
+    triangle->offset = a.add(triangle->offset, first);
+  if (triangle && triangle->column == loop)
+    triangle->offset = a.sub(triangle->offset, first);
 }
 
 Index Nest::rowCount(Arithmetic &a) const {

@@ -44,6 +44,8 @@ public:
   Index floorDiv(Index lhs, Index rhs);
   Index ceilDiv(Index lhs, Index rhs);
   Index min(Index lhs, Index rhs);
+  /// `index` between 0 and `last`.
+  Index clamp(Index index, Index last);
   /// Quotient and remainder.
   std::pair<Index, Index> divide(Index lhs, Index rhs);
   /// `lhs >= rhs ? onTrue : onFalse`
@@ -112,6 +114,15 @@ struct Nest {
   };
   std::optional<Tiles> lhsTiles;
 
+  /// Iterations where `column` is at most `row` + offset are those that count (kernel.contract). Its loops stay as they
+  /// are: they are not joined.
+  struct Triangle {
+    unsigned row, column;
+    Index offset;
+    bool has(unsigned loop) const { return loop == row || loop == column; }
+  };
+  std::optional<Triangle> triangle;
+
   // Set by join():
   llvm::SmallVector<unsigned> outer;      ///< batches and further columns, each a task
   llvm::SmallVector<unsigned> nested;     ///< those inside of a task
@@ -127,8 +138,14 @@ struct Nest {
   /// Lets tiles of `rows` rows, more than `row` has, take whole lines of it.
   void takeLines(int64_t rows);
 
+  /// Forgets the triangle where its loops are not those of tiles and reductions.
+  void checkTriangle();
+
   /// Moves outer loops into the tasks where those outside are `enough` tasks already.
   void nestOuter(int64_t enough);
+
+  /// Moves the beginning of a reduction to its step `first`.
+  void beginReduction(Arithmetic &arithmetic, unsigned loop, Index first);
 
   /// The number of rows that tiles are cut from.
   Index rowCount(Arithmetic &arithmetic) const;

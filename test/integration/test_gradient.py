@@ -13,14 +13,18 @@ class Status(ctypes.Structure):
     _fields_ = [("code", ctypes.c_int32), ("message", ctypes.c_char_p)]
 
 
+class Options(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_uint32), ("threads", ctypes.c_int32), ("weights_path", ctypes.c_char_p)]
+
+
 class Typed:
     """A function of the typed C API: arrays in, sizes, arrays out."""
 
-    def __init__(self, library, name):
+    def __init__(self, library, name, threads=1):
         self.library, self.name, self.context = library, name, ctypes.c_void_p()
         create = getattr(library, name + "_create")
         create.restype = getattr(library, name + "_run").restype = Status
-        status = create(None, ctypes.byref(self.context))
+        status = create(ctypes.byref(Options(ctypes.sizeof(Options), threads)), ctypes.byref(self.context))
         assert status.code == 0, status.message
 
     def __call__(self, inputs, sizes, outputs):

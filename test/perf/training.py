@@ -52,7 +52,7 @@ def torch_model(model):
         def __init__(self, width=256, heads=4):
             super().__init__()
             self.heads = heads
-            self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.first, self.second, self.dropout = nn.LayerNorm(width), nn.LayerNorm(width), nn.Dropout(0.1)
             self.joint, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
             self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
@@ -61,16 +61,16 @@ def torch_model(model):
             q, k, v = self.joint(self.first(x)).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=0.1)
             x = x + self.out(y.transpose(1, 2).reshape(batch, length, width))
-            return x + self.mlp(self.second(x))
+            return x + self.dropout(self.mlp(self.second(x)))
 
     class Gpt(nn.Module):
         def __init__(self, vocabulary=96, length=128, width=256):
             super().__init__()
             self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Parameter(torch.zeros(length, width))
-            self.layers, self.norm, self.head = nn.Sequential(*(Layer() for _ in range(4))), nn.LayerNorm(width), nn.Linear(width, vocabulary)
+            self.dropout, self.layers, self.norm = nn.Dropout(0.1), nn.Sequential(*(Layer() for _ in range(4))), nn.LayerNorm(width)
 
         def forward(self, x):
-            return self.head(self.norm(self.layers(self.tokens(x) + self.places)))
+            return F.linear(self.norm(self.layers(self.dropout(self.tokens(x) + self.places))), self.tokens.weight)
 
     class Classifier(nn.Module):
         def __init__(self, vocabulary=20000, width=64):
@@ -87,7 +87,7 @@ def torch_model(model):
     if model == "lstm":
         return Classifier()
     if model == "mlp":
-        return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+        return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 10))
     if model == "mnist":
         return nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
                              nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, 10))
@@ -98,12 +98,24 @@ def torch_model(model):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
+def torch_optimizer(model, parameters):
+    """What the train block of the example says."""
+    from torch import optim
+    if model == "gpt":
+        return optim.AdamW(parameters, 3e-5, betas=(0.9, 0.95), weight_decay=0.1)
+    if model == "mlp":
+        return optim.RMSprop(parameters, 1e-3)
+    if model == "resnet":
+        return optim.SGD(parameters, 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    return optim.Adam(parameters, 1e-3)
+
+
 def run_torch(model, batch, steps, threads):
     import time
     import torch
     torch.set_num_threads(threads)
     network = torch_model(model)
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    optimizer = torch_optimizer(model, network.parameters())
     x, y = (torch.from_numpy(array).long() if array.dtype.kind == "i" else torch.from_numpy(array) for array in data(model, batch))
     if x.ndim == 4:
         x = x.permute(0, 3, 1, 2).contiguous()
@@ -116,6 +128,8 @@ def run_torch(model, batch, steps, threads):
             torch.nn.functional.binary_cross_entropy_with_logits(output, y).backward()
         else:
             torch.nn.functional.cross_entropy(output.reshape(-1, output.shape[-1]), y.reshape(-1)).backward()
+        if model == "gpt":
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
     print((time.perf_counter() - start) / steps * 1e3)
 

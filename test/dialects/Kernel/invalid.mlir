@@ -233,3 +233,99 @@ func.func @attention_c4_key(%q: tensor<2x9x4xf32>, %k: tensor<2x7x4xf32>, %v: te
   } -> tensor<2x9x4xf32>
   return
 }
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c5_no_offset(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) {
+  // expected-error @+1 {{requires two loops and an offset as its triangle}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] triangle [0, 2] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c5_one_loop(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) {
+  // expected-error @+1 {{requires two loops and an offset as its triangle}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] triangle [2, 2, 0] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c5_no_such_loop(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) {
+  // expected-error @+1 {{requires two loops and an offset as its triangle}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] triangle [0, 3, 0] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+func.func @contract_c5_negative_loop(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) {
+  // expected-error @+1 {{requires two loops and an offset as its triangle}}
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] triangle [-1, 2, 0] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j, k) -> (i, j, k)>
+func.func @rows_c5_no_offset(%x: tensor<4x8x2xf32>, %i: tensor<4x8x2xf32>) {
+  // expected-error @+1 {{requires a loop over rows, the last one over columns and an offset as its triangle}}
+  %0 = kernel.rows ins(%x : tensor<4x8x2xf32>) outs(%i : tensor<4x8x2xf32>) maps [#all, #all] rows 1 sizes [4, 8, 2] triangle [0, 2] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<4x8x2xf32>
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j, k) -> (i, j, k)>
+func.func @rows_c5_no_row(%x: tensor<4x8x2xf32>, %i: tensor<4x8x2xf32>) {
+  // expected-error @+1 {{requires a loop over rows, the last one over columns and an offset as its triangle}}
+  %0 = kernel.rows ins(%x : tensor<4x8x2xf32>) outs(%i : tensor<4x8x2xf32>) maps [#all, #all] rows 1 sizes [4, 8, 2] triangle [1, 2, 0] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<4x8x2xf32>
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j, k) -> (i, j, k)>
+func.func @rows_c5_not_last(%x: tensor<4x8x2xf32>, %i: tensor<4x8x2xf32>) {
+  // expected-error @+1 {{requires a loop over rows, the last one over columns and an offset as its triangle}}
+  %0 = kernel.rows ins(%x : tensor<4x8x2xf32>) outs(%i : tensor<4x8x2xf32>) maps [#all, #all] rows 1 sizes [4, 8, 2] triangle [0, 1, 0] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<4x8x2xf32>
+  return
+}

@@ -31,6 +31,18 @@ func.func @on_memory(%a: memref<4x8xf32>, %b: memref<1x8x16xf32>, %i: memref<4x1
   return
 }
 
+/// A lower triangular lhs, with the diagonal above the main one.
+// CHECK-LABEL: @triangular
+func.func @triangular(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %i: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // CHECK: sizes [4, 16, 8] triangle [0, 2, 1] {
+  %0 = kernel.contract ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%i : tensor<4x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [4, 16, 8] triangle [0, 2, 1] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return %0 : tensor<4x16xf32>
+}
+
 #row = affine_map<(i, j) -> (i)>
 #all = affine_map<(i, j) -> (i, j)>
 
@@ -49,6 +61,16 @@ func.func @rows(%x: tensor<4x?xf32>, %i: tensor<4x?xf32>, %m: tensor<4xf32>) -> 
     kernel.yield %1, %max : f32, f32
   } -> tensor<4x?xf32>, tensor<4xf32>
   return %0#0, %0#1 : tensor<4x?xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: @triangular_rows
+func.func @triangular_rows(%x: tensor<4x8xf32>, %i: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // CHECK: rows 1 sizes [4, 8] triangle [0, 1, -1] {
+  %0 = kernel.rows ins(%x : tensor<4x8xf32>) outs(%i : tensor<4x8xf32>) maps [#all, #all] rows 1 sizes [4, 8] triangle [0, 1, -1] {
+  ^bb0(%e: f32):
+    kernel.yield %e : f32
+  } -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
 }
 
 // CHECK-LABEL: @pack

@@ -306,3 +306,81 @@ func.func @transposition(%x: tensor<4x8xf32>, %init: tensor<8x4xf32>) -> tensor<
   %0 = linalg.transpose ins(%x : tensor<4x8xf32>) outs(%init : tensor<8x4xf32>) permutation = [1, 0]
   return %0 : tensor<8x4xf32>
 }
+
+#lhs = affine_map<(h, i, d, j) -> (h, i, j)>
+#rhs = affine_map<(h, i, d, j) -> (j, h, d)>
+#heads = affine_map<(h, i, d, j) -> (h, i, d)>
+#side_by_side = affine_map<(i, h, d) -> (h, i, d)>
+#same = affine_map<(i, h, d) -> (i, h, d)>
+
+/// A result whose axes are exchanged is written where it belongs: heads side by side, here.
+// CHECK-LABEL: @permuted_result
+func.func @permuted_result(%p: tensor<4x9x7xf32>, %v: tensor<7x4x16xf32>) -> tensor<9x4x16xf32> {
+  // CHECK: kernel.contract ins(%arg0, %arg1 : {{.*}} outs(%{{.*}} : tensor<9x4x16xf32>) {{.*}} parallel 3 sizes [9, 4, 16, 7]
+  // CHECK-NOT: linalg.generic
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x9x16xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<4x9x16xf32>) -> tensor<4x9x16xf32>
+  %0 = linalg.generic {indexing_maps = [#lhs, #rhs, #heads], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+    ins(%p, %v : tensor<4x9x7xf32>, tensor<7x4x16xf32>) outs(%z : tensor<4x9x16xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %m = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<4x9x16xf32>
+  %t = tensor.empty() : tensor<9x4x16xf32>
+  %1 = linalg.generic {indexing_maps = [#side_by_side, #same], iterator_types = ["parallel", "parallel", "parallel"]}
+    ins(%0 : tensor<4x9x16xf32>) outs(%t : tensor<9x4x16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<9x4x16xf32>
+  return %1 : tensor<9x4x16xf32>
+}
+
+/// Where another axis becomes the last one, the operand that moves along it is vectorised instead.
+// CHECK-LABEL: @transposed_result
+func.func @transposed_result(%x: tensor<16x8xf32>, %y: tensor<16x32xf32>) -> tensor<32x8xf32> {
+  // CHECK: kernel.contract ins(%arg1, %arg0 : tensor<16x32xf32>, tensor<16x8xf32>) {{.*}} parallel 2 sizes [32, 8, 16]
+  // CHECK-NOT: linalg.generic
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x32xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (k, i)>, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<16x8xf32>, tensor<16x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %m = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<8x32xf32>
+  %t = tensor.empty() : tensor<32x8xf32>
+  %1 = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%0 : tensor<8x32xf32>) outs(%t : tensor<32x8xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<32x8xf32>
+  return %1 : tensor<32x8xf32>
+}
+
+/// Not where no operand lies along it: then the copy is cheaper than strided vectors.
+// CHECK-LABEL: @no_operand_along
+func.func @no_operand_along(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>) -> tensor<32x8xf32> {
+  // CHECK: kernel.contract ins(%arg0, %arg1 : {{.*}} parallel 2 sizes [8, 32, 16]
+  // CHECK: linalg.generic
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x32xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %0 = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %y : tensor<8x16xf32>, tensor<16x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %m = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<8x32xf32>
+  %t = tensor.empty() : tensor<32x8xf32>
+  %1 = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%0 : tensor<8x32xf32>) outs(%t : tensor<32x8xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<32x8xf32>
+  return %1 : tensor<32x8xf32>
+}

@@ -342,7 +342,7 @@ func.func @no_blocks_along_rows(%x: memref<64x1000xf32>, %w: memref<1000x32xf32>
 
 /// Tiles of six rows use a part of each line of lhs, so a task copies its rows by tiles: four of them here, a line apart.
 // NARROW-LABEL: @tiles
-// NARROW: %[[TILES:.*]] = memref.alloca() {{.*}} : memref<8256xf32>
+// NARROW: %[[TILES:.*]] = memref.alloca() {{.*}} : memref<6272xf32>
 // NARROW: vector.load %{{.*}} : memref<?xf32>, vector<8xf32>
 // NARROW: vector.store %{{.*}}, %[[TILES]]
 // NARROW: vector.maskedload
@@ -395,6 +395,94 @@ func.func @wide_tiles(%x: memref<1024x1024xf32>, %dy: memref<1024x256xf32>, %dw:
 func.func @wide_tiles_in_place(%x: memref<1024x256xf32>, %dy: memref<1024x256xf32>, %dw: memref<256x256xf32>) {
   kernel.contract ins(%x, %dy : memref<1024x256xf32>, memref<1024x256xf32>) outs(%dw : memref<256x256xf32>)
     maps [#lhs, #rhs, #out] parallel 2 sizes [256, 256, 1024] tile [6, 4] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Of a triangle whose rows are those of the tiles, a tile of four rows from m on sums up to column m + 3 + 2.
+// CHECK-LABEL: @triangle_ends
+// CHECK: scf.for %[[ROW:.*]] = %c0
+// CHECK: %[[LAST:.*]] = arith.addi %[[ROW]], %c3
+// CHECK: arith.addi %[[LAST]], %c2
+// CHECK: arith.maxsi
+// CHECK: %[[END:.*]] = arith.minsi %{{.*}}, %c40
+// CHECK: scf.for %{{.*}} = %c0{{.*}} to %[[END]] step
+// CHECK: vector.fma
+// CHECK-NOT: kernel.contract
+func.func @triangle_ends(%a: memref<8x40xf32>, %b: memref<40x16xf32>, %c: memref<8x16xf32>) {
+  kernel.contract ins(%a, %b : memref<8x40xf32>, memref<40x16xf32>) outs(%c : memref<8x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 16, 40] tile [4, 1] triangle [0, 2, 2] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// Where the sum is over its rows, and its columns are those of the panels, a sum begins three rows before the panel's first.
+// CHECK-LABEL: @triangle_begins
+// CHECK: %[[FIRST:.*]] = arith.subi %{{.*}}, %c3
+// CHECK: %[[ROW:.*]] = arith.maxsi %[[FIRST]], %c0
+// CHECK: %[[BEGIN:.*]] = arith.minsi %[[ROW]], %c40
+// CHECK: scf.for %{{.*}} = %[[BEGIN]] to %c40{{.*}} step
+// CHECK: vector.fma
+func.func @triangle_begins(%a: memref<8x40xf32>, %b: memref<40x64xf32>, %c: memref<8x64xf32>) {
+  kernel.contract ins(%a, %b : memref<8x40xf32>, memref<40x64xf32>) outs(%c : memref<8x64xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 64, 40] tile [4, 1] triangle [2, 1, 3] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#out = affine_map<(m, n, k) -> (m, n)>
+
+/// A tile of results that nobody looks at sums nothing, but is written.
+// CHECK-LABEL: @triangle_of_results
+// CHECK: %[[SEEN:.*]] = arith.cmpi sge
+// CHECK: %[[END:.*]] = arith.select %[[SEEN]], %c40{{.*}}, %c0
+// CHECK: scf.for %{{.*}} = %c0{{.*}} to %[[END]] step
+// CHECK: vector.fma
+// CHECK-COUNT-4: vector.store
+func.func @triangle_of_results(%a: memref<8x40xf32>, %b: memref<40x64xf32>, %c: memref<8x64xf32>) {
+  kernel.contract ins(%a, %b : memref<8x40xf32>, memref<40x64xf32>) outs(%c : memref<8x64xf32>)
+    maps [#lhs, #rhs, #out] parallel 2 sizes [8, 64, 40] tile [4, 1] triangle [0, 1, 0] {
+  ^bb0(%sum: f32):
+    kernel.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+#lhs = affine_map<(b, m, n, k) -> (b, m, k)>
+#rhs = affine_map<(b, m, n, k) -> (b, k, n)>
+#out = affine_map<(b, m, n, k) -> (b, m, n)>
+
+/// Of matrices that become longer and longer every tile takes all.
+// CHECK-LABEL: @no_triangle_of_batches
+// CHECK-NOT: arith.minsi
+// CHECK: vector.fma
+func.func @no_triangle_of_batches(%a: memref<6x8x40xf32>, %b: memref<6x40x16xf32>, %c: memref<6x8x16xf32>) {
+  kernel.contract ins(%a, %b : memref<6x8x40xf32>, memref<6x40x16xf32>) outs(%c : memref<6x8x16xf32>)
+    maps [#lhs, #rhs, #out] parallel 3 sizes [6, 8, 16, 40] tile [4, 1] triangle [0, 3, 0] {
   ^bb0(%sum: f32):
     kernel.yield %sum : f32
   }

@@ -113,3 +113,55 @@ func.func @entry(%frame: !rt.frame, %x: memref<?x8x?xf32>, %s: memref<8xf32>, %y
   call @kernel(%x, %s, %y) : (memref<?x8x?xf32>, memref<8xf32>, memref<?xf32>) -> ()
   return
 }
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+
+/// Row i of a triangle has i + 3 columns: so many are read, by loops although a whole row would stay in registers. Behind
+/// them zeros are written.
+// CHECK-LABEL: @triangle
+func.func @triangle(%x: memref<4x20xf32>, %y: memref<4x20xf32>) {
+  // CHECK: scf.for %[[ROW:.*]] = %c0
+  // CHECK: arith.addi %[[ROW]], %c3
+  // CHECK: arith.maxsi
+  // CHECK: %[[SEEN:.*]] = arith.minsi %{{.*}}, %c20
+  // CHECK: arith.divui %[[SEEN]]
+  // CHECK: scf.for {{.*}} iter_args
+  // CHECK: arith.subi %[[SEEN]]
+  // CHECK: vector.maskedload
+  // CHECK: vector.store %{{.*}}
+  // CHECK: %[[HIDDEN:.*]] = arith.subi %c20{{.*}}, %[[SEEN]]
+  // CHECK: arith.divui %[[HIDDEN]]
+  // CHECK: %[[ZERO:.*]] = arith.constant dense<0.000000e+00>
+  // CHECK: vector.store %[[ZERO]]
+  // CHECK: vector.maskedstore {{.*}}, %[[ZERO]]
+  // CHECK-NOT: kernel.rows
+  kernel.rows ins(%x : memref<4x20xf32>) outs(%y : memref<4x20xf32>) maps [#all, #all] rows 1 sizes [4, 20] triangle [0, 1, 2] {
+  ^bb0(%a: f32):
+    %sum = kernel.reduce <add> %a : f32
+    %0 = arith.mulf %a, %sum : f32
+    kernel.yield %0 : f32
+  }
+  return
+}
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+
+/// A result of the row has nothing outside.
+// CHECK-LABEL: @triangle_of_row
+func.func @triangle_of_row(%x: memref<4x20xf32>, %y: memref<4xf32>) {
+  // CHECK: arith.minsi
+  // CHECK-NOT: vector.store
+  // CHECK-NOT: vector.maskedstore
+  // CHECK: memref.store
+  kernel.rows ins(%x : memref<4x20xf32>) outs(%y : memref<4xf32>) maps [#all, #row] rows 1 sizes [4, 20] triangle [0, 1, 0] {
+  ^bb0(%a: f32):
+    %sum = kernel.reduce <add> %a : f32
+    kernel.yield %sum : f32
+  }
+  return
+}

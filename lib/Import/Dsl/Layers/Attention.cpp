@@ -2,6 +2,7 @@
 #include "lib/Import/Dsl/Elaborator.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlc::graph;
@@ -22,7 +23,7 @@ mlir::Value project(Call &n, mlir::Value x, StringRef name, int64_t heads, int64
   return n.transpose(n.reshape(y, {shape[0], shape[1], n.constantSize(heads), n.constantSize(size)}), {0, 2, 1, 3});
 }
 
-/// Where a key must not be seen: a large negative number that no sum of scores reaches.
+/// Where a mask leaves a key out: a large negative number that no sum of scores reaches. A mask may leave out all keys.
 constexpr double kHidden = -1e9;
 
 Datum multiHeadAttention(Call &n) {
@@ -42,13 +43,6 @@ Datum multiHeadAttention(Call &n) {
   mlir::Value scores = n.make<MatMulOp>(q, n.transpose(k, {0, 1, 3, 2}));
   scores = n.mul(scores, n.scalarLike(scores, 1.0 / std::sqrt(static_cast<double>(size))));
   Shape shape = n.shape(scores);
-  if (n.flag("causal")) {
-    Type i64 = n.b.getI64Type();
-    mlir::Value rows = n.iota(0, {shape[2], n.constantSize(1)}, i64),
-                columns = n.iota(1, {n.constantSize(1), shape[3]}, i64);
-    mlir::Value seen = n.compare(CompareDirection::le, columns, rows);
-    scores = n.select(seen, scores, n.scalarLike(scores, kHidden));
-  }
   if (n.has("mask")) {
     mlir::Value mask = n.tensor("mask");
     if (!n.element(mask).isInteger(1))
@@ -61,6 +55,14 @@ Datum multiHeadAttention(Call &n) {
     else if (n.rank(mask) != 4)
       n.fail("expected [N, S], [N, T, S] or [N, heads, T, S], but got " + n.elaborator.describe(mask), "mask");
     scores = n.select(mask, scores, n.scalarLike(scores, kHidden));
+  }
+  // The last one, so that the compiler sees a triangle; every query sees a key, so that its maximum is finite.
+  if (n.flag("causal")) {
+    Type i64 = n.b.getI64Type();
+    mlir::Value rows = n.iota(0, {shape[2], n.constantSize(1)}, i64),
+                columns = n.iota(1, {n.constantSize(1), shape[3]}, i64);
+    mlir::Value seen = n.compare(CompareDirection::le, columns, rows);
+    scores = n.select(seen, scores, n.scalarLike(scores, -std::numeric_limits<double>::infinity()));
   }
   mlir::Value weights = n.make<SoftmaxOp>(scores, 3, false);
   if (n.number("dropout") > 0) {
@@ -141,8 +143,8 @@ void addAttention(Builtins &all) {
       "causal: bool = false, mask: tensor|none = none, units: count|none = none, dropout: rate = 0, "
       "init: initializer = glorot_uniform, bias: initializer|bool|none = zeros)",
       "Scaled dot-product attention of x [N, T, features] on itself or on `kv` [N, S, features]. `dim` is the size of "
-      "a "
-      "head; `mask` is true where a key may be seen: [N, S], [N, T, S] or [N, heads, T, S]. Weights `query.kernel`, "
+      "a head. `causal` lets a step see itself and those before; `mask` is true where a key may be seen: [N, S], "
+      "[N, T, S] or [N, heads, T, S]. A query whose keys are all masked takes them alike. Weights `query.kernel`, "
       "`query.bias`, and the same of `key`, `value` and `output`.",
       multiHeadAttention, true);
   all.add("position_embedding(x: tensor, length: count, dim: count|none = none, "
