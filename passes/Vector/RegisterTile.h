@@ -35,8 +35,8 @@ public:
                 llvm::ArrayRef<mlir::Value> masks);
 
   /// Copies `tiles` tiles of lhs from `place` on, of which `left` rows exist, to flat memory `target`: `rows` rows side
-  /// by side; `strides` has the distance for each reduction, then that of tiles. Steps write whole vectors, of which the
-  /// next one overwrites what is too much.
+  /// by side; `strides` has the distance for each reduction, then that of tiles. Steps write whole vectors, of which
+  /// the next one overwrites what is too much.
   void copyTiles(const Place &place, mlir::Value target, llvm::ArrayRef<Index> strides, Index tiles, int64_t rows,
                  Index left);
 
