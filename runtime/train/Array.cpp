@@ -7,6 +7,7 @@
 #include "runtime/train/Array.h"
 
 #include <cstring>
+#include <new>
 
 namespace mlc::train {
 
@@ -87,7 +88,10 @@ Array Array::make(mlc_dtype dtype, std::vector<int64_t> sizes) {
   Array array;
   array.dtype = dtype;
   array.sizes = std::move(sizes);
-  auto memory = std::shared_ptr<char[]>(new char[array.bytes() + 1]);
+  // A cache line, so that no vector of a kernel's crosses one.
+  constexpr std::align_val_t kAlignment{64};
+  auto free = [](char *bytes) { ::operator delete[](bytes, kAlignment); };
+  auto memory = std::shared_ptr<char[]>(new (kAlignment) char[array.bytes() + 1], free);
   array.data = memory.get();
   array.owner = memory;
   return array;
