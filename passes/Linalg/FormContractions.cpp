@@ -249,8 +249,9 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     unsigned vector = mlc::kernel::getVectorLoop(sizes, op.getParallel());
     Value lhs = op.getLhs(), rhs = op.getRhs();
     if (renamed[mlc::kernel::getVectorLoop(op)] != getAffineDimExpr(vector, &getContext())) {
+      // A weight stays rhs, whose panels are packed when it is compiled.
       bool isProduct = op.getExtras().empty() && isFloat(lhs) && isFloat(rhs) && maps[0].isProjectedPermutation() &&
-                       maps[1].isProjectedPermutation();
+                       maps[1].isProjectedPermutation() && !rhs.getDefiningOp<mlc::graph::WeightOp>();
       if (!isProduct || maps[1].isFunctionOfDim(vector) || !mlc::kernel::movesByOne(maps[0], vector, sizes))
         return nullptr;
       std::swap(lhs, rhs);

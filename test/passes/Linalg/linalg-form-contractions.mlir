@@ -384,3 +384,30 @@ func.func @no_operand_along(%x: tensor<8x16xf32>, %y: tensor<16x32xf32>) -> tens
   } -> tensor<32x8xf32>
   return %1 : tensor<32x8xf32>
 }
+
+graph.parameter @w : tensor<16x32xf32>
+
+/// Nor where a weight would become lhs: its panels are packed when it is compiled.
+// CHECK-LABEL: @weight_stays_rhs
+func.func @weight_stays_rhs(%x: tensor<16x8xf32>) -> tensor<32x8xf32> {
+  // CHECK: kernel.contract ins(%arg0, %{{.*}} : tensor<16x8xf32>, tensor<16x32xf32>) {{.*}} parallel 2 sizes [8, 32, 16]
+  // CHECK: linalg.generic
+  %zero = arith.constant 0.0 : f32
+  %w = graph.weight @w : tensor<16x32xf32>
+  %e = tensor.empty() : tensor<8x32xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x32xf32>) -> tensor<8x32xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (k, i)>, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<16x8xf32>, tensor<16x32xf32>) outs(%z : tensor<8x32xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %m = arith.mulf %l, %r : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<8x32xf32>
+  %t = tensor.empty() : tensor<32x8xf32>
+  %1 = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%0 : tensor<8x32xf32>) outs(%t : tensor<32x8xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
+  } -> tensor<32x8xf32>
+  return %1 : tensor<32x8xf32>
+}
