@@ -188,6 +188,28 @@ def Rt_MarkOp : Op<Rt_Dialect, "mark", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$frame `,` $node attr-dict";
 }
 
+def Rt_ProfiledOp : Op<Rt_Dialect, "profiled", [MemoryEffects<[MemRead]>]> {
+  let summary = "says whether the run is profiled";
+  let description = [{
+    Example: `%0 = rt.profiled %frame`
+  }];
+  let arguments = (ins Rt_FrameType:$frame);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$frame attr-dict";
+}
+
+def Rt_WorkOp : Op<Rt_Dialect, "work", [MemoryEffects<[MemWrite]>]> {
+  let summary = "says what a node of the model does in a call";
+  let description = [{
+    For nodes whose sizes are known only in a run: its arithmetic operations and the bytes of its operands. Only where the run is
+    profiled.
+
+    Example: `rt.work %frame, 3 flops %0 bytes %1`
+  }];
+  let arguments = (ins Rt_FrameType:$frame, ConfinedAttr<I64Attr, [IntNonNegative]>:$node, I64:$flops, I64:$bytes);
+  let assemblyFormat = "$frame `,` $node `flops` $flops `bytes` $bytes attr-dict";
+}
+
 def Rt_ReadyOp : Op<Rt_Dialect, "ready", [MemoryEffects<[MemWrite]>]> {
   let summary = "says that a state has its new value";
   let description = [{

@@ -191,6 +191,10 @@ void mlc_rt_parallel(mlc_frame *frame, mlc_step *steps, int64_t count);
  *  the entry, and only where frame->profile is not NULL. */
 void mlc_rt_mark(mlc_frame *frame, uint32_t node);
 
+/** Says what a call of node `node` does in this run, where that is known only now: arithmetic operations, and bytes of
+ *  operands; 0 for what is not known. Only where frame->profile is not NULL. */
+void mlc_rt_work(mlc_frame *frame, uint32_t node, uint64_t flops, uint64_t bytes);
+
 /** Tells the listener that the rest of the run does not touch the state at `offset`. Only from the thread that called
  * the entry, and only where frame->listener is not NULL. */
 void mlc_rt_ready(mlc_frame *frame, uint64_t offset);

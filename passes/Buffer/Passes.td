@@ -191,9 +191,9 @@ def BufferMarkNodesPass : Pass<"buffer-mark-nodes", "::mlir::ModuleOp"> {
   let summary = "Says where each node of the model ends, for profiles";
   let description = [{
     A mark follows every call of a kernel, every copy and every loop of an entry function that has none of them inside. The
-    function gets a table of the nodes, `rt.nodes`: names from locations, arithmetic operations and bytes of operands, which
-    are 0 where sizes are known only at run time. A contraction has two operations a product; another kernel those of its
-    body, times its iterations.
+    function gets a table of the nodes, `rt.nodes`: names from locations, arithmetic operations and bytes of operands. Where
+    they depend on sizes of a run they are 0, and the function says them at its end (`rt.work`), if the run is profiled. A
+    contraction has two operations a product; another kernel those of its body, times its iterations.
 
     ```
     call @kernel_0(%0, %1) : (memref<4xf32>, memref<4xf32>) -> () loc("relu_0")
@@ -203,7 +203,8 @@ def BufferMarkNodesPass : Pass<"buffer-mark-nodes", "::mlir::ModuleOp"> {
     {bytes = 32 : i64, flops = 4 : i64, kind = "elementwise", name = "relu_0"}
     ```
   }];
-  let dependentDialects = ["::mlc::rt::RtDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlc::rt::RtDialect",
+                           "::mlir::scf::SCFDialect"];
   let statistics = [Statistic<"numNodes", "nodes", "nodes marked">];
 }
 

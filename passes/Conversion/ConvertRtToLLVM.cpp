@@ -378,6 +378,33 @@ struct LowerMark final : NotifyPattern<mlc::rt::MarkOp> {
   }
 };
 
+struct LowerProfiled final : RtPattern<mlc::rt::ProfiledOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::ProfiledOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value place = offsetBy(rewriter, loc, adaptor.getFrame(), offsetof(mlc_frame, profile));
+    Value pointer = LLVM::LoadOp::create(rewriter, loc, getPtrType(), place);
+    Value none = LLVM::ZeroOp::create(rewriter, loc, getPtrType());
+    rewriter.replaceOpWithNewOp<LLVM::ICmpOp>(op, LLVM::ICmpPredicate::ne, pointer, none);
+    return success();
+  }
+};
+
+struct LowerWork final : RtPattern<mlc::rt::WorkOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(mlc::rt::WorkOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Type i32 = rewriter.getI32Type(), i64 = rewriter.getI64Type();
+    Value node =
+        LLVM::ConstantOp::create(rewriter, op.getLoc(), rewriter.getI32IntegerAttr(static_cast<int32_t>(op.getNode())));
+    call(op, "mlc_rt_work", {getPtrType(), i32, i64, i64}, LLVM::LLVMVoidType::get(getContext()),
+         {adaptor.getFrame(), node, adaptor.getFlops(), adaptor.getBytes()}, rewriter);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 /// Calls the runtime where somebody listens.
 struct LowerReady final : NotifyPattern<mlc::rt::ReadyOp> {
   using NotifyPattern::NotifyPattern;
@@ -443,9 +470,9 @@ struct ConvertRtToLLVM final : mlc::impl::ConvertRtToLLVMPassBase<ConvertRtToLLV
     LLVMTypeConverter converter(context, options);
     converter.addConversion([&](mlc::rt::FrameType) { return LLVM::LLVMPointerType::get(context); });
     RewritePatternSet patterns(context);
-    patterns
-        .add<LowerInputSize, LowerInput, LowerWeight<mlc::rt::WeightOp>, LowerWeight<mlc::rt::StateOp>, LowerWorkspace,
-             LowerOutput, LowerAlloc, LowerFree, LowerParallel, LowerParallelFor, LowerMark, LowerReady>(converter);
+    patterns.add<LowerInputSize, LowerInput, LowerWeight<mlc::rt::WeightOp>, LowerWeight<mlc::rt::StateOp>,
+                 LowerWorkspace, LowerOutput, LowerAlloc, LowerFree, LowerParallel, LowerParallelFor, LowerMark,
+                 LowerProfiled, LowerWork, LowerReady>(converter);
     patterns.add<LowerAssert>(converter, /*benefit=*/10);
     patterns.add<EraseDeclaration<mlc::graph::ParameterOp>, EraseDeclaration<mlc::train::StateOp>>(context);
     populateFuncToLLVMConversionPatterns(converter, patterns);

@@ -107,6 +107,7 @@ void mlc_rt_destroy(mlc_model *model) {
   free(model->input_sizes);
   free(model->typed_sizes);
   free(model->symbols);
+  free(model->nodes);
   free(model->times);
   free(model);
 }

@@ -54,6 +54,7 @@ struct mlc_model {
   int64_t *typed_sizes; /* sizes of all inputs, one after the other, for the typed run */
   int64_t *symbols;
   mlc_profile profile;          /* of the runs since profiling started */
+  mlc_node_info *nodes;         /* what its nodes do, also by sizes of the last run; NULL before the first start */
   mlc_node_time *times;         /* its entries; NULL before the first start */
   int32_t profiling;            /* whether runs are measured */
   uint64_t started, marked;     /* when the run began and when its last mark was, in nanoseconds */

@@ -17,10 +17,14 @@ mlc_status mlc_rt_profile_start(mlc_model *model, const mlc_profile **profile) {
   *profile = NULL;
   if (!model->times)
     model->times = calloc((size_t)info->num_nodes + 1, sizeof *model->times);
-  if (!model->times)
+  if (!model->nodes)
+    model->nodes = calloc((size_t)info->num_nodes + 1, sizeof *model->nodes);
+  if (!model->times || !model->nodes)
     return mlc_status_make(MLC_RESOURCE_EXHAUSTED, "%s: out of memory", info->api->name);
   memset(model->times, 0, info->num_nodes * sizeof *model->times);
-  model->profile = (mlc_profile){info->nodes, model->times, info->num_nodes, 0, 0, 0};
+  if (info->num_nodes)
+    memcpy(model->nodes, info->nodes, info->num_nodes * sizeof *model->nodes);
+  model->profile = (mlc_profile){model->nodes, model->times, info->num_nodes, 0, 0, 0};
   model->profiling = 1;
   *profile = &model->profile;
   return mlc_status_ok();
@@ -34,4 +38,9 @@ void mlc_rt_mark(mlc_frame *frame, uint32_t node) {
   ++frame->profile[node].calls;
   frame->profile[node].nanoseconds += now - model->marked;
   model->marked = now;
+}
+
+void mlc_rt_work(mlc_frame *frame, uint32_t node, uint64_t flops, uint64_t bytes) {
+  frame->context->nodes[node].flops = flops;
+  frame->context->nodes[node].bytes = bytes;
 }

@@ -62,10 +62,19 @@ class Profile(ToolTest):
         self.assertEqual(self.profile(library, "--bench=0")["runs"], 5)  # the fewest that are measured
         self.assertGreater(self.profile(library, "--bench=0.1")["runs"], 5)
 
-    def test_sizes_of_the_run_are_not_known(self):
-        nodes = self.profile(self.compile(product("N", 64, 64)), "--dim", "N=8")["nodes"]
-        (dense,) = [node for node in nodes if node["name"] == "dense"]
-        self.assertEqual((dense["flops"], dense["gflops"]), (0, 0))
+    def test_sizes_of_a_run(self):
+        library = self.compile(product("N", 64, 96))
+        for n in (8, 200):
+            self.check(self.profile(library, "--dim", f"N={n}"), n, 64, 96)
+
+    def test_sizes_within_a_loop(self):
+        """Of a recurrence, what its steps get from outside."""
+        w = [np.zeros(shape, np.float32) for shape in ((1, 256, 32), (1, 256, 64))]
+        lstm = model([h.make_node("LSTM", ["x", "w", "r"], ["", "y"], name="lstm", hidden_size=64)], [value("x", [12, "N", 32])],
+                     [value("y", [1, "N", 64])], [weights("w", w[0]), weights("r", w[1])])
+        nodes = self.profile(self.compile(lstm), "--dim", "N=16")["nodes"]
+        flops = {node["flops"] for node in nodes if node["kind"] == "contract"}
+        self.assertLessEqual({2 * 12 * 16 * 256 * 32, 2 * 16 * 256 * 64}, flops)
 
     def test_without_optimisation_there_are_no_nodes(self):
         library = self.compile(product(8, 8, 8), "-O0")

@@ -41,8 +41,10 @@ void entry(mlc_frame *frame) {
   auto *head = static_cast<float *>(mlc_rt_output(frame, 1, &k));
   for (int64_t i = 0; i < k; ++i)
     head[i] = x[i];
-  if (frame->profile)
+  if (frame->profile) {
     mlc_rt_mark(frame, 1);
+    mlc_rt_work(frame, 0, static_cast<uint64_t>(n), static_cast<uint64_t>(8 * n));
+  }
 }
 
 mlc_api api = {MLC_API_VERSION,
@@ -210,6 +212,10 @@ TEST_F(ContextTest, ProfileMeasuresTheRunsWhileItIsOn) {
   EXPECT_EQ(profile->runs, 5u);
   EXPECT_EQ(profile->times[0].calls, 5u);
   EXPECT_EQ(profile->times[1].calls, 5u);
+  // What only the run knew, for this context alone.
+  EXPECT_EQ(profile->nodes[0].flops, 3u);
+  EXPECT_EQ(profile->nodes[0].bytes, 24u);
+  EXPECT_EQ(nodes[0].flops, 0u);
   EXPECT_GT(profile->times[0].nanoseconds, 0u);
   EXPECT_LE(profile->times[0].nanoseconds + profile->times[1].nanoseconds, profile->nanoseconds);
   // A run that fails counts, with the nodes that it reached.
@@ -225,6 +231,7 @@ TEST_F(ContextTest, ProfileMeasuresTheRunsWhileItIsOn) {
   const mlc_node_time *times = profile->times;
   ASSERT_EQ(mlc_rt_profile_start(model, &profile).code, MLC_OK);
   EXPECT_EQ(profile->times, times);
+  EXPECT_EQ(profile->nodes[0].flops, 0u);
   EXPECT_EQ(profile->runs, 0u);
   EXPECT_EQ(profile->nanoseconds, 0u);
   EXPECT_EQ(profile->times[0].calls, 0u);

@@ -22,6 +22,11 @@ func.func @frame(%frame: !rt.frame) {
   rt.parallel_for %frame, @kernel(%3) count %n grain 8 : memref<4xf32>
   // CHECK: rt.mark %arg0, 3
   rt.mark %frame, 3
+  // CHECK: %[[PROFILED:.*]] = rt.profiled %arg0
+  %5 = rt.profiled %frame
+  // CHECK: rt.work %arg0, 3 flops %[[FLOPS:.*]] bytes %[[FLOPS]]
+  %flops = arith.constant 8 : i64
+  rt.work %frame, 3 flops %flops bytes %flops
   // CHECK: rt.ready %arg0 at 4096
   rt.ready %frame at 4096
   // CHECK: rt.parallel %arg0 {

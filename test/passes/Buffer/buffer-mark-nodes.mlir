@@ -29,7 +29,7 @@ func.func @run(%frame: !rt.frame) {
   // CHECK-NEXT: rt.mark %arg0, 1
   rt.parallel_for %frame, @range(%a, %a) count %c512 grain 64 : memref<512x1024xf32>, memref<512x1024xf32> loc("large")
   %d = rt.input %frame[2] sizes(%n) : memref<?x4xf32>
-  // CHECK: call @dynamic
+  // CHECK: call @dynamic(%[[DYNAMIC:.*]]) :
   // CHECK-NEXT: rt.mark %arg0, 2
   call @dynamic(%d) : (memref<?x4xf32>) -> () loc("dynamic")
   %i = rt.workspace %frame at 64 : memref<1x1xi64>
@@ -57,7 +57,17 @@ func.func @run(%frame: !rt.frame) {
   // CHECK: call @sum
   // CHECK-NEXT: rt.mark %arg0, 6
   // CHECK-NEXT: }
-  // CHECK-NEXT: return
+  /// What depends on sizes of the run is said at its end: here 4 * n operations, 16 * n bytes.
+  // CHECK: %[[PROFILED:.*]] = rt.profiled %arg0
+  // CHECK-NEXT: scf.if %[[PROFILED]] {
+  // CHECK: %[[FOUR:.*]] = arith.constant 4 : i64
+  // CHECK: %[[DIM:.*]] = memref.dim %[[DYNAMIC]]
+  // CHECK: %[[N:.*]] = arith.index_cast %[[DIM]] : index to i64
+  // CHECK: arith.muli %[[FOUR]], %[[N]] : i64
+  // CHECK: arith.constant 16 : i64
+  // CHECK: rt.work %arg0, 2 flops
+  // CHECK-NOT: rt.work
+  // CHECK: return
   scf.for %j = %c0 to %n step %c1 {
     %t = rt.workspace %frame at 256 : memref<4x4xf32>
     func.call @sum(%t, %s) : (memref<4x4xf32>, memref<4xf32>) -> () loc("sum")

@@ -50,6 +50,21 @@ func.func @mark(%frame: !rt.frame) {
   return
 }
 
+// CHECK-LABEL: llvm.func @work
+// CHECK-SAME: (%[[FRAME:.*]]: !llvm.ptr, %[[FLOPS:.*]]: i64, %[[BYTES:.*]]: i64)
+func.func @work(%frame: !rt.frame, %flops: i64, %bytes: i64) -> i1 {
+  // CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[FRAME]][40]
+  // CHECK: %[[PROFILE:.*]] = llvm.load %[[PLACE]]
+  // CHECK: %[[NONE:.*]] = llvm.mlir.zero
+  // CHECK: %[[SET:.*]] = llvm.icmp "ne" %[[PROFILE]], %[[NONE]]
+  %0 = rt.profiled %frame
+  // CHECK: %[[NODE:.*]] = llvm.mlir.constant(3 : i32) : i32
+  // CHECK: llvm.call @mlc_rt_work(%[[FRAME]], %[[NODE]], %[[FLOPS]], %[[BYTES]]) : (!llvm.ptr, i32, i64, i64) -> ()
+  rt.work %frame, 3 flops %flops bytes %bytes
+  // CHECK: llvm.return %[[SET]]
+  return %0 : i1
+}
+
 // CHECK-LABEL: llvm.func @ready
 // CHECK-SAME: (%[[FRAME:.*]]: !llvm.ptr)
 func.func @ready(%frame: !rt.frame) {
