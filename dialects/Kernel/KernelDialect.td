@@ -59,7 +59,7 @@ def Kernel_ContractOp : Op<Kernel_Dialect, "contract", [
 
     Constraints: (C1) one map an operand, over as many loops as `sizes` has; (C2) the axes of the result are the
     parallel loops in order; (C3) the region's arguments are the sum and an element of each extra, and it yields an element of
-    the result; (C4) `granule` is 1, or rhs is packed; (C5) the loops of `triangle` are two.
+    the result; (C4) `granule` is 1, or rhs is packed; (C5) `triangle` has two different loops.
 
     Example:
     ```mlir

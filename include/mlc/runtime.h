@@ -85,8 +85,10 @@ typedef struct mlc_model mlc_model;
 typedef struct mlc_node_info {
   const char *name; /**< names of the nodes in the source model, joined by '+' */
   const char *kind; /**< contract, elementwise, reduction, fill, copy or loop */
-  uint64_t flops;   /**< arithmetic operations of a call; where sizes are those of a run, of the last profiled one */
-  uint64_t bytes;   /**< bytes of its operands, each read or written once; also by the last run. 0 where not known */
+  /** Arithmetic operations of a call. Where they depend on sizes of a run: of the last profiled run; 0 before it, or
+   *  where not known. */
+  uint64_t flops;
+  uint64_t bytes; /**< bytes of its operands, each read or written once; the same */
 } mlc_node_info;
 
 /** What a node took. */

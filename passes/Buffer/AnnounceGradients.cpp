@@ -36,6 +36,8 @@ struct AnnounceGradients final : mlc::impl::BufferAnnounceGradientsPassBase<Anno
     llvm::MapVector<int64_t, Operation *> last;
     Operation *unknown = nullptr;
     function.walk([&](Operation *op) {
+      if (isa<memref::DimOp>(op)) // asks for no memory
+        return;
       for (Value operand : op->getOperands()) {
         if (!isa<MemRefType>(operand.getType()))
           continue;

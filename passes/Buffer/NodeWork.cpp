@@ -79,7 +79,7 @@ public:
   std::optional<SizedWork> count() {
     return llvm::TypeSwitch<Operation *, std::optional<SizedWork>>(op)
         .Case<kernel::ContractOp>([&](auto contract) {
-          uint64_t ofProduct = contract.getTriangle() ? 1 : 2;
+          uint64_t ofProduct = contract.getTriangle() && !contract.hasDots() ? 1 : 2;
           return SizedWork{"contract", times(ofProduct, productOf(sizesOf(contract))), traffic()};
         })
         .Case<kernel::AttentionOp>([&](auto attention) {

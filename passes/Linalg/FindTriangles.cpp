@@ -10,7 +10,9 @@
 // element outside, with what is known of the operands. A kernel that gives, or adds up, nothing else there becomes one
 // of the triangle. So does the product whose result only such kernels read: the gradient of the weights.
 //
-// Anything times 0 counts as 0: a NaN or an infinite number that a mask hides does not come through to what it hides.
+// Anything times 0 counts as 0, and so does 0 divided by anything; -inf plus anything is -inf. A NaN or an infinite
+// number that a mask hides does not come through to what it hides. But -inf less a maximum is -inf only where the
+// maximum is not, too: in rows that see a column.
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Kernel/KernelDialect.h"
@@ -89,8 +91,11 @@ std::optional<Position> positionOf(Value value, const Positions &arguments) {
     position.factors[static_cast<int64_t>(index.getDim())] = 1;
     return position;
   }
-  if (isa_and_present<arith::IndexCastOp, arith::ExtSIOp>(op))
-    return positionOf(op->getOperand(0), arguments);
+  // No axis has 2^31 elements.
+  if (isa_and_present<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op))
+    return op->getResult(0).getType().isIndex() || op->getResult(0).getType().getIntOrFloatBitWidth() >= 32
+               ? positionOf(op->getOperand(0), arguments)
+               : std::nullopt;
   if (!isa_and_present<arith::AddIOp, arith::SubIOp>(op))
     return std::nullopt;
   auto lhs = positionOf(op->getOperand(0), arguments), rhs = positionOf(op->getOperand(1), arguments);
@@ -252,7 +257,7 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
     facts.clear();
     indices.clear();
     uniform.clear();
-    known.clear();
+    outsideOf.clear();
     getOperation().walk([&](Operation *op) {
       if (auto loops = dyn_cast<linalg::GenericOp>(op))
         visit(loops);
@@ -357,13 +362,15 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
       reads.push_back(
           {operand->get(), op.getMatchingIndexingMap(operand), op.getBody()->getArgument(operand->getOperandNumber())});
     forEachTriangle(*op.getBody(), reads, [&](Triangle triangle, const Evaluation &outside) {
+      if (outside.subtractsFromLow())
+        return;
       bool isKnown = true;
       for (auto [i, result] : llvm::enumerate(op.getResults())) {
         remember(result, op.getMatchingIndexingMap(op.getDpsInitOperand(i)), triangle, outside.result(i));
         isKnown &= outside.result(i) != nullptr;
       }
       if (isKnown)
-        known[op].push_back(triangle);
+        outsideOf[op].push_back(triangle);
     });
     // Numbers of axes, and one value for all.
     Positions positions;
@@ -385,10 +392,10 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
     for (auto [i, input] : llvm::enumerate(op.getInputs()))
       reads.push_back({input, op.getMap(i), body.getArgument(i)});
     forEachTriangle(body, reads, [&](Triangle triangle, const Evaluation &outside) {
-      // The maximum of a row that sees no column is -inf, and its softmax NaN.
-      if (triangle.offset < 0 && outside.subtractsFromLow())
-        return;
       bool isOfRows = triangle.row < static_cast<int64_t>(op.getRows()) && triangle.column + 1 == op.getNumLoops();
+      bool seesFirst = isOfRows && triangle.offset >= 0; // the first column, every row
+      if (outside.subtractsFromLow() && !seesFirst)
+        return;
       for (auto [i, init] : llvm::enumerate(op.getInits())) {
         AffineMap map = op.getMap(op.getInputs().size() + i);
         auto zero = cast<TypedAttr>(OpBuilder(op).getZeroAttr(getElementTypeOrSelf(init.getType())));
@@ -407,6 +414,8 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
     for (auto [i, extra] : llvm::enumerate(op.getExtras()))
       reads.push_back({extra, op.getExtraMap(i), body.getArgument(1 + i)});
     forEachTriangle(body, reads, [&](Triangle triangle, const Evaluation &outside) {
+      if (outside.subtractsFromLow())
+        return;
       remember(op.getResult(0), op.getOutMap(), triangle, outside.result(0));
       if (outside.result(0) && !op.getTriangle())
         set(op, triangle);
@@ -467,7 +476,7 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
         loops.push_back({triangle[0], triangle[1], triangle[2]});
         map = rows.getMap(use.getOperandNumber());
       } else if (auto generic = dyn_cast<linalg::GenericOp>(use.getOwner()); generic && !generic.isDpsInit(&use)) {
-        loops = known.lookup(generic);
+        loops = outsideOf.lookup(generic);
         map = generic.getMatchingIndexingMap(&use);
       }
       SmallVector<Triangle> axes;
@@ -483,9 +492,9 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
   }
 
   DenseMap<Value, Facts> facts;
-  Positions indices;                                  ///< tensors of numbers of their axes
-  DenseMap<Value, Attribute> uniform;                 ///< tensors of one value
-  DenseMap<Operation *, SmallVector<Triangle>> known; ///< loops whose result is known outside
+  Positions indices;                                      ///< tensors of numbers of their axes
+  DenseMap<Value, Attribute> uniform;                     ///< tensors of one value
+  DenseMap<Operation *, SmallVector<Triangle>> outsideOf; ///< loops whose result is known outside
 };
 
 } // namespace

@@ -259,8 +259,9 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     }
     OpBuilder b(copy);
     auto permuted = ContractOp::create(
-        b, op.getLoc(), copy->getResultTypes(), lhs, rhs, op.getExtras(), copy.getDpsInits()[0],
-        b.getAffineMapArrayAttr(maps), op.getParallel(), sizes, /*tile=*/DenseI64ArrayAttr(), /*packed=*/false,
+        b, FusedLoc::get(&getContext(), {op.getLoc(), copy.getLoc()}), copy->getResultTypes(), lhs, rhs, op.getExtras(),
+        copy.getDpsInits()[0], b.getAffineMapArrayAttr(maps), op.getParallel(), sizes, /*tile=*/DenseI64ArrayAttr(),
+        /*packed=*/false,
         /*granule=*/1, op.getLhsUnsigned(), op.getRhsUnsigned(), /*lhs_flipped=*/false, /*bounded=*/false,
         /*triangle=*/{});
     permuted.getEpilogue().takeBody(op.getEpilogue());

@@ -408,7 +408,7 @@ void RowBuilder::buildColumns(const Place &place, ArrayRef<unsigned> around, Mut
 
 void RowBuilder::buildVectors(const Place &place, MutableArrayRef<Value> sums) {
   unsigned loop = columnLoops.back();
-  const Index &columns = seen;
+  const Index &columns = visible;
   auto build = [&](Index at, int64_t vectors, Value mask, MutableArrayRef<Value> sums) {
     Piece piece{advance(place, loop, at), vectors, mask};
     buildPiece(piece, sums);
@@ -420,11 +420,11 @@ void RowBuilder::buildVectors(const Place &place, MutableArrayRef<Value> sums) {
     int64_t rest = columns.constant() - whole.constant();
     if (rest)
       build(whole, llvm::divideCeil(rest, lanes), maskOfLast(rest), sums);
-    return;
+  } else {
+    Index last = a.mul(a.floorDiv(columns, lanes), lanes);
+    iterate(whole, last, lanes, sums, [&](Index at, MutableArrayRef<Value> sums) { build(at, 1, Value(), sums); });
+    build(last, 1, buildMask(a, a.sub(columns, last), lanes), sums);
   }
-  Index last = a.mul(a.floorDiv(columns, lanes), lanes);
-  iterate(whole, last, lanes, sums, [&](Index at, MutableArrayRef<Value> sums) { build(at, 1, Value(), sums); });
-  build(last, 1, buildMask(a, a.sub(columns, last), lanes), sums);
   if (op.getTriangle() && pass == lastPass)
     clearOutside(place);
 }
@@ -432,7 +432,7 @@ void RowBuilder::buildVectors(const Place &place, MutableArrayRef<Value> sums) {
 /// Results outside of the triangle are 0.
 void RowBuilder::clearOutside(const Place &place) {
   unsigned loop = columnLoops.back();
-  Index left = a.sub(loops[loop].size, seen), whole = a.mul(a.floorDiv(left, lanes), lanes);
+  Index left = a.sub(loops[loop].size, visible), whole = a.mul(a.floorDiv(left, lanes), lanes);
   for (unsigned i = 0; i < op.getInits().size(); ++i) {
     if (op.isOfRow(i))
       continue;
@@ -440,7 +440,7 @@ void RowBuilder::clearOutside(const Place &place) {
     VectorType type = vectorOf(getElementTypeOrSelf(op.getInits()[i].getType()));
     Value zero = arith::ConstantOp::create(a.b, a.loc, a.b.getZeroAttr(type));
     auto clear = [&](Index at, Value mask) {
-      store(operand, {zero}, {advance(place, loop, a.add(seen, at)), 1, mask});
+      store(operand, {zero}, {advance(place, loop, a.add(visible, at)), 1, mask});
     };
     a.forEach(0, whole, lanes, [&](Index at) { clear(at, nullptr); });
     clear(whole, buildMask(a, a.sub(left, whole), lanes));
@@ -486,17 +486,17 @@ void RowBuilder::build(Index row) {
   for (auto [offset, operand] : llvm::zip(rowPlace.offsets, operands))
     offset = operand.offset;
   auto triangle = op.getTriangle();
-  seen = loops[columnLoops.back()].size;
+  visible = loops[columnLoops.back()].size;
   bool isOneRow = triangle && !llvm::is_contained(rowLoops, (*triangle)[0]);
   if (isOneRow) // its loop has a single iteration
-    seen = a.clamp((*triangle)[2] + 1, seen);
+    visible = a.clamp((*triangle)[2] + 1, visible);
   for (unsigned loop : llvm::reverse(rowLoops)) {
     bool isOutermost = loop == rowLoops.front();
     auto [next, at] = isOutermost ? std::pair<Index, Index>{0, row} : a.divide(row, loops[loop].size);
     rowPlace = advance(rowPlace, loop, at);
     row = next;
     if (triangle && (*triangle)[0] == loop)
-      seen = a.clamp(a.add(at, (*triangle)[2] + 1), seen);
+      visible = a.clamp(a.add(at, (*triangle)[2] + 1), visible);
   }
   scalars.clear();
   Block &body = op.getBody().front();

@@ -80,7 +80,7 @@ private:
   unsigned pass = 0;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars; ///< of values of the row
   Place rowPlace{0};
-  Index seen = 0; ///< columns that count: those of the triangle, or all
+  Index visible = 0; ///< columns that count: those of the triangle, or all
 };
 
 } // namespace mlc

@@ -165,3 +165,22 @@ func.func @triangle_of_row(%x: memref<4x20xf32>, %y: memref<4xf32>) {
   }
   return
 }
+
+// -----
+
+#all = affine_map<(i, j) -> (i, j)>
+
+/// A single row has a number of columns that is known; zeros are behind it, too.
+// CHECK-LABEL: @triangle_of_one_row
+func.func @triangle_of_one_row(%x: memref<1x20xf32>, %y: memref<1x20xf32>) {
+  // CHECK: %[[ZERO:.*]] = arith.constant dense<0.000000e+00>
+  // CHECK: vector.store %[[ZERO]]
+  // CHECK-NOT: kernel.rows
+  kernel.rows ins(%x : memref<1x20xf32>) outs(%y : memref<1x20xf32>) maps [#all, #all] rows 1 sizes [1, 20] triangle [0, 1, 2] {
+  ^bb0(%a: f32):
+    %sum = kernel.reduce <add> %a : f32
+    %0 = arith.mulf %a, %sum : f32
+    kernel.yield %0 : f32
+  }
+  return
+}
