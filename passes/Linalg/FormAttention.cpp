@@ -4,11 +4,13 @@
 //
 // Runs when both products are contractions and the softmax is a kernel over rows, so that whatever a model does to the
 // scores (scales, masks, biases, caps) is in an epilogue or in the rows already, and how it lays out heads is in maps.
-// Transpositions of query, key, value and result move into the maps, where they cost nothing.
+// Transpositions of query, key and value move into the maps, where they cost nothing; that of the result is in the maps
+// of the second product already (linalg-form-contractions).
 //
 //===----------------------------------------------------------------------------------------------------------===//
 #include "dialects/Kernel/KernelDialect.h"
 #include "passes/Linalg/Passes.h"
+#include "passes/Linalg/Permutation.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -63,9 +65,6 @@ Value matchSoftmax(RowsOp rows) {
   return values.levelOf(max.getValue()) == 0 ? max.getValue() : Value();
 }
 
-/// The only user of a value.
-template <typename Op> Op onlyUser(Value value) { return value.hasOneUse() ? dyn_cast<Op>(*value.user_begin()) : Op(); }
-
 /// Whether a tensor has elements that attention is computed on.
 bool isF32(Value value) { return getElementTypeOrSelf(value.getType()).isF32(); }
 
@@ -77,8 +76,6 @@ struct FormAttention final : mlc::impl::LinalgFormAttentionPassBase<FormAttentio
       if (auto rows = product.getLhs().getDefiningOp<RowsOp>(); rows && rows->getBlock() == product->getBlock())
         if (AttentionOp attention = form(product, rows)) {
           absorbPermutations(attention);
-          while (AttentionOp permuted = absorbConsumer(attention))
-            attention = permuted;
           ++numFormed;
         }
   }
@@ -199,13 +196,7 @@ struct FormAttention final : mlc::impl::LinalgFormAttentionPassBase<FormAttentio
   /// The copy that only permutes axes which makes a tensor; null if it is anything else.
   static linalg::GenericOp permutationOf(Value value) {
     auto copy = value.getDefiningOp<linalg::GenericOp>();
-    return copy && isPermutation(copy) ? copy : nullptr;
-  }
-  static bool isPermutation(linalg::GenericOp copy) {
-    Block *body = copy.getBody();
-    return copy.getNumDpsInputs() == 1 && !copy.getNumReductionLoops() && body->getOperations().size() == 1 &&
-           body->getTerminator()->getOperand(0) == body->getArgument(0) &&
-           copy.getIndexingMapsArray()[0].isPermutation() && copy.getIndexingMapsArray()[1].isIdentity();
+    return copy && mlc::isPermutation(copy) ? copy : nullptr;
   }
 
   /// attention(permute(x)) -> attention(x) with another map; values have to stay contiguous.
@@ -222,37 +213,6 @@ struct FormAttention final : mlc::impl::LinalgFormAttentionPassBase<FormAttentio
           copy.erase();
       }
     op.setMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
-  }
-
-  /// permute(attention(x)) -> attention(x) with its loops in another order, where values stay the last ones.
-  AttentionOp absorbConsumer(AttentionOp op) {
-    auto copy = onlyUser<linalg::GenericOp>(op.getResult(0));
-    if (!copy || !isPermutation(copy) || copy.isDpsInit(&*op.getResult(0).use_begin()) ||
-        !copy.getDpsInits()[0].getDefiningOp<tensor::EmptyOp>())
-      return nullptr;
-    AffineMap read = copy.getIndexingMapsArray()[0];
-    unsigned value = op.getValueLoop();
-    if (read.getDimPosition(value) != value)
-      return nullptr;
-    SmallVector<std::optional<unsigned>> loops = identity(op.getNumLoops());
-    SmallVector<int64_t> sizes(op.getSizes());
-    for (unsigned axis = 0; axis <= value; ++axis) {
-      loops[axis] = read.getDimPosition(axis);
-      sizes[*loops[axis]] = op.getSizes()[axis];
-    }
-    SmallVector<AffineMap> maps;
-    for (AffineMap map : op.getMaps().getAsValueRange<AffineMapAttr>())
-      maps.push_back(rename(map, loops, op.getNumLoops()));
-    maps.back() = mlc::kernel::getRowMap(op.getNumLoops(), value + 1, &getContext());
-    OpBuilder b(copy);
-    auto permuted = AttentionOp::create(b, op.getLoc(), copy->getResultTypes(), op.getQuery(), op.getKey(),
-                                        op.getValue(), op.getExtras(), copy.getDpsInits()[0],
-                                        b.getAffineMapArrayAttr(maps), *loops[op.getQueryLoop()], sizes);
-    permuted.getScore().takeBody(op.getScore());
-    copy.getResult(0).replaceAllUsesWith(permuted.getResult(0));
-    copy.erase();
-    op.erase();
-    return permuted;
   }
 };
 

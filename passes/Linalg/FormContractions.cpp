@@ -13,6 +13,7 @@
 #include "dialects/Graph/GraphDialect.h"
 #include "dialects/Kernel/KernelDialect.h"
 #include "passes/Linalg/Passes.h"
+#include "passes/Linalg/Permutation.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -117,16 +118,8 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     SmallVector<ContractOp> contracts;
     getOperation().walk([&](ContractOp op) { contracts.push_back(op); });
     for (ContractOp contract : contracts) {
-      while (true) {
-        if (ContractOp fused = fuseConsumer(contract)) {
-          contract = fused;
-          ++numFused;
-        } else if (ContractOp permuted = absorbConsumer(contract)) {
-          contract = permuted;
-        } else {
-          break;
-        }
-      }
+      while (ContractOp longer = takeConsumer(contract))
+        contract = longer;
       for (unsigned extra = 0; extra < contract.getExtras().size();)
         if (ContractOp fused = fuseProducer(contract, extra))
           contract = fused;
@@ -203,7 +196,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     unsigned vector = mlc::kernel::getVectorLoop(op);
     for (unsigned i = 0; i < 2; ++i)
       while (auto copy = op->getOperand(i).getDefiningOp<linalg::GenericOp>()) {
-        if (!isPermutation(copy))
+        if (!mlc::isPermutation(copy))
           break;
         AffineMap composed = copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)).compose(maps[i]);
         // Dot products take bytes and bf16 that lie side by side along the sum.
@@ -225,12 +218,21 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
     op.setMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
   }
 
+  /// The contraction with what alone reads its result, if that can be part of it.
+  ContractOp takeConsumer(ContractOp op) {
+    if (ContractOp fused = fuseConsumer(op)) {
+      ++numFused;
+      return fused;
+    }
+    return absorbConsumer(op);
+  }
+
   /// permute(contract(x)) -> contract(x) with its parallel loops in another order. Where another one is last and the
   /// operands can exchange their roles, that is vectorised.
   ContractOp absorbConsumer(ContractOp op) {
     Value result = op.getResult(0);
     auto copy = result.hasOneUse() ? dyn_cast<linalg::GenericOp>(*result.user_begin()) : linalg::GenericOp();
-    if (!copy || copy->getBlock() != op->getBlock() || op.getBounded() || !isPermutation(copy) ||
+    if (!copy || copy->getBlock() != op->getBlock() || op.getBounded() || !mlc::isPermutation(copy) ||
         copy.getInputs()[0] != result || !copy.getDpsInits()[0].getDefiningOp<tensor::EmptyOp>())
       return nullptr;
     // Axis a of the result is loop read(a) of the copy.
@@ -272,15 +274,6 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
   }
 
   static bool isFloat(Value value) { return isa<Float32Type, Float64Type>(getElementTypeOrSelf(value.getType())); }
-
-  /// Whether an op only permutes axes.
-  static bool isPermutation(linalg::GenericOp copy) {
-    Block *body = copy.getBody();
-    return copy.getNumDpsInputs() == 1 && copy.getNumDpsInits() == 1 && !copy.getNumReductionLoops() &&
-           body->getOperations().size() == 1 && body->getTerminator()->getOperand(0) == body->getArgument(0) &&
-           copy.getMatchingIndexingMap(copy.getDpsInputOperand(0)).isPermutation() &&
-           copy.getMatchingIndexingMap(copy.getDpsInitOperand(0)).isIdentity();
-  }
 
   /// An element-wise op that alone reads the result becomes part of the epilogue. Its other operands have to lie along
   /// the vectorised loop, or not to move with it.
@@ -414,7 +407,7 @@ struct FormContractions final : mlc::impl::LinalgFormContractionsPassBase<FormCo
                                     TypeRange{init.getType()}, op.getLhs(), op.getRhs(), extras, init,
                                     b.getAffineMapArrayAttr(maps), op.getParallel(), op.getSizes(),
                                     /*tile=*/DenseI64ArrayAttr(), /*packed=*/false, /*granule=*/1, op.getLhsUnsigned(),
-                                    op.getRhsUnsigned(), /*lhs_flipped=*/false, op.getBounded(), op.getTriangleAttr());
+                                    op.getRhsUnsigned(), /*lhs_flipped=*/false, op.getBounded(), /*triangle=*/{});
     fused.getEpilogue().takeBody(op.getEpilogue());
     return fused;
   }

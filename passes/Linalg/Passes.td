@@ -96,7 +96,7 @@ def LinalgFuseRowsPass : Pass<"linalg-fuse-rows", "::mlir::func::FuncOp"> {
 def LinalgFormAttentionPass : Pass<"linalg-form-attention", "::mlir::func::FuncOp"> {
   let summary = "Makes two products with a softmax in between one op";
   let description = [{
-    What is done to the scores becomes the region of the op; transpositions of its operands and of its result move into the maps.
+    What is done to the scores becomes the region of the op; transpositions of its operands move into the maps.
 
     ```
     %s = kernel.contract ins(%q, %k), %p = kernel.rows ins(%s) { softmax }, %o = kernel.contract ins(%p, %v)

@@ -6,11 +6,12 @@
 #scores = affine_map<(b, i, j, d) -> (b, i, j)>
 #mask = affine_map<(b, i, j) -> (i, j)>
 #swap = affine_map<(b, i, j) -> (b, j, i)>
-#merge = affine_map<(i, b, e) -> (b, i, e)>
-#plain = affine_map<(i, b, e) -> (i, b, e)>
+#weights = affine_map<(i, b, e, j) -> (b, i, j)>
+#values = affine_map<(i, b, e, j) -> (b, j, e)>
+#merged = affine_map<(i, b, e, j) -> (i, b, e)>
 
-/// The scale is in the epilogue of the scores, the mask in the rows; the transposition of the keys and that of the result
-/// become maps: queries are loop 0 of the result.
+/// The scale is in the epilogue of the scores, the mask in the rows; the transposition of the keys becomes a map. Heads lie
+/// side by side in the result, as its product writes them: queries are loop 0.
 // CHECK-DAG: #[[$Q:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d1, d0, d4)>
 // CHECK-DAG: #[[$K:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d1, d3, d4)>
 // CHECK-DAG: #[[$V:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d1, d3, d2)>
@@ -50,19 +51,13 @@ func.func @attention(%q: tensor<3x9x4xf32>, %k: tensor<3x7x4xf32>, %v: tensor<3x
     %3 = arith.divf %2, %sum : f32
     kernel.yield %3 : f32
   } -> tensor<3x9x7xf32>
-  %w = tensor.empty() : tensor<3x9x5xf32>
-  %o = kernel.contract ins(%p, %v : tensor<3x9x7xf32>, tensor<3x7x5xf32>) outs(%w : tensor<3x9x5xf32>)
-    maps [#lhs, #rhs, #scores] parallel 3 sizes [3, 9, 5, 7] {
+  %w = tensor.empty() : tensor<9x3x5xf32>
+  %o = kernel.contract ins(%p, %v : tensor<3x9x7xf32>, tensor<3x7x5xf32>) outs(%w : tensor<9x3x5xf32>)
+    maps [#weights, #values, #merged] parallel 3 sizes [9, 3, 5, 7] {
   ^bb0(%sum: f32):
     kernel.yield %sum : f32
-  } -> tensor<3x9x5xf32>
-  %r = tensor.empty() : tensor<9x3x5xf32>
-  %y = linalg.generic {indexing_maps = [#merge, #plain], iterator_types = ["parallel", "parallel", "parallel"]}
-    ins(%o : tensor<3x9x5xf32>) outs(%r : tensor<9x3x5xf32>) {
-  ^bb0(%a: f32, %out: f32):
-    linalg.yield %a : f32
   } -> tensor<9x3x5xf32>
-  return %y : tensor<9x3x5xf32>
+  return %o : tensor<9x3x5xf32>
 }
 
 // -----
