@@ -17,6 +17,22 @@
 
 #include "dialects/Kernel/KernelDialect.h.inc"
 
+namespace mlc::kernel {
+
+/// What has index `column` <= index `row` + `offset`, of loops or of the axes of a tensor.
+struct Triangle {
+  int64_t row, column, offset;
+  bool has(int64_t index) const { return index == row || index == column; }
+  bool operator==(const Triangle &) const = default;
+};
+
+/// The attribute `triangle` of an op; it has three numbers.
+inline std::optional<Triangle> toTriangle(std::optional<llvm::ArrayRef<int64_t>> attribute) {
+  return attribute ? std::optional(Triangle{(*attribute)[0], (*attribute)[1], (*attribute)[2]}) : std::nullopt;
+}
+
+} // namespace mlc::kernel
+
 #define GET_OP_CLASSES
 #include "dialects/Kernel/KernelOps.h.inc"
 

@@ -32,14 +32,9 @@ using namespace mlir;
 using mlc::kernel::ContractOp;
 using mlc::kernel::ReduceOp;
 using mlc::kernel::RowsOp;
+using mlc::kernel::Triangle;
 
 namespace {
-
-/// What has index `column` <= index `row` + `offset`, of the axes of a tensor or of loops.
-struct Triangle final {
-  int64_t row, column, offset;
-  bool operator==(const Triangle &) const = default;
-};
 
 /// Outside of the triangle all elements of a tensor have this value.
 struct Fact final {
@@ -91,7 +86,7 @@ std::optional<Position> positionOf(Value value, const Positions &arguments) {
     position.factors[static_cast<int64_t>(index.getDim())] = 1;
     return position;
   }
-  // No axis has 2^31 elements.
+  // Numbers of fewer bits may wrap before an axis ends.
   if (isa_and_present<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op))
     return op->getResult(0).getType().isIndex() || op->getResult(0).getType().getIntOrFloatBitWidth() >= 32
                ? positionOf(op->getOperand(0), arguments)
@@ -230,7 +225,7 @@ private:
       for (Attribute operand : operands)
         if (isLow(operand))
           return operand;
-    if (isa<arith::SubFOp>(op) && isLow(operands[0])) {
+    if (isa<arith::SubFOp>(op) && isLow(operands[0]) && !operands[1]) {
       subtracts = true;
       return operands[0];
     }
@@ -308,6 +303,14 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
     return result;
   }
 
+  Positions positionsOf(ArrayRef<Read> reads) const {
+    Positions result;
+    for (const Read &read : reads)
+      if (std::optional<Position> position = positionOf(read))
+        result[read.argument] = *position;
+    return result;
+  }
+
   /// Arguments that have one value for all elements.
   DenseMap<Value, Attribute> constantsOf(ArrayRef<Read> reads) const {
     DenseMap<Value, Attribute> result;
@@ -322,18 +325,15 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
   /// Evaluates a region for every triangle outside of which something is known.
   void forEachTriangle(Block &region, ArrayRef<Read> reads,
                        llvm::function_ref<void(Triangle, const Evaluation &)> body) const {
-    Positions positions;
+    Positions positions = positionsOf(reads);
     SmallVector<Triangle> triangles;
     auto add = [&](Triangle triangle) {
       if (!llvm::is_contained(triangles, triangle))
         triangles.push_back(triangle);
     };
-    for (const Read &read : reads) {
+    for (const Read &read : reads)
       for (const Fact &fact : factsOf(read.tensor, read.map))
         add(fact.triangle);
-      if (std::optional<Position> position = positionOf(read))
-        positions[read.argument] = *position;
-    }
     for (auto compare : region.getOps<arith::CmpIOp>())
       for (const Fact &fact : ::factsOf(compare, positions))
         add(fact.triangle);
@@ -373,10 +373,7 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
         outsideOf[op].push_back(triangle);
     });
     // Numbers of axes, and one value for all.
-    Positions positions;
-    for (const Read &read : reads)
-      if (std::optional<Position> position = positionOf(read))
-        positions[read.argument] = *position;
+    Positions positions = positionsOf(reads);
     Value yielded = op.getBody()->getTerminator()->getOperand(0), result = op.getResult(0);
     if (op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
       if (std::optional<Position> position = ::positionOf(yielded, positions))
@@ -472,8 +469,7 @@ struct FindTriangles final : mlc::impl::LinalgFindTrianglesPassBase<FindTriangle
       SmallVector<Triangle> loops;
       AffineMap map;
       if (auto rows = dyn_cast<RowsOp>(use.getOwner()); rows && rows.getTriangle() && !rows.isDpsInit(&use)) {
-        ArrayRef<int64_t> triangle = *rows.getTriangle();
-        loops.push_back({triangle[0], triangle[1], triangle[2]});
+        loops.push_back(*mlc::kernel::toTriangle(rows.getTriangle()));
         map = rows.getMap(use.getOperandNumber());
       } else if (auto generic = dyn_cast<linalg::GenericOp>(use.getOwner()); generic && !generic.isDpsInit(&use)) {
         loops = outsideOf.lookup(generic);

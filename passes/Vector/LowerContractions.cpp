@@ -92,8 +92,8 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     nest.kinds = kernel::classifyLoops(op);
     nest.vector = kernel::getVectorLoop(op);
     nest.packed = op.getPacked();
-    if (auto triangle = op.getTriangle(); triangle && !op.hasDots())
-      nest.triangle = {static_cast<unsigned>((*triangle)[0]), static_cast<unsigned>((*triangle)[1]), (*triangle)[2]};
+    if (auto triangle = kernel::toTriangle(op.getTriangle()); triangle && !op.hasDots())
+      nest.triangle = {static_cast<unsigned>(triangle->row), static_cast<unsigned>(triangle->column), triangle->offset};
     for (Value operand : operands)
       nest.operands.push_back(flatten(a, operand));
     auto panels = op.getPacked() ? std::optional<unsigned>(1) : std::nullopt; // their axes are not those of the map
@@ -368,7 +368,7 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
             Place from = there;
             if (panelCopy)
               copyPanel(a, tile, tiled, from, panelCopy, width, masks);
-            lowerRows(a, tiled, tile, from, firstUnit, lastUnit, rows, a.mul(panel, width), here, lanesOf(op), masks);
+            lowerRows(a, tiled, tile, from, firstUnit, lastUnit, rows, a.mul(panel, width), here * lanesOf(op), masks);
           });
         });
       };
@@ -501,12 +501,12 @@ struct LowerContractions final : mlc::impl::VectorLowerContractionsPassBase<Lowe
     return RegisterTile::Range{outermost, 0, a.selectNotLess(limit, first, nest.loops[outermost].size, 0)};
   }
 
-  /// The tiles of the units [first, last) on the panel from `column` on.
+  /// The tiles of the units [first, last) on the panel of `columns` columns from `column` on, a vector for each mask.
   void lowerRows(Arithmetic &a, const Nest &nest, RegisterTile &tile, const Place &place, Index first, Index last,
-                 int64_t rows, Index column, int64_t vectors, int64_t lanes, ArrayRef<Value> masks) {
-    int64_t columns = vectors * lanes;
+                 int64_t rows, Index column, int64_t columns, ArrayRef<Value> masks) {
     auto build = [&](const Place &there, Index row, int64_t count) {
-      tile.build(there, count, vectors, masks, rangeOf(a, nest, row, count, column, columns));
+      tile.build(there, count, static_cast<int64_t>(masks.size()), masks,
+                 rangeOf(a, nest, row, count, column, columns));
     };
     if (!nest.row) {
       build(place, 0, 1);

@@ -83,7 +83,7 @@ Index countRows(Arithmetic &a, kernel::RowsOp op, ValueRange operands) {
 }
 
 RowBuilder::RowBuilder(Arithmetic &arithmetic, kernel::RowsOp op, int64_t vectorBits)
-    : a(arithmetic), op(op), values(op) {
+    : a(arithmetic), op(op), triangle(kernel::toTriangle(op.getTriangle())), values(op) {
   for (Value operand : op.getOperands())
     operands.push_back(flatten(a, operand));
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
@@ -93,6 +93,7 @@ RowBuilder::RowBuilder(Arithmetic &arithmetic, kernel::RowsOp op, int64_t vector
     loops.push_back(entry);
   }
   // Loops of one iteration go, and neighbours whose steps join up become one.
+  auto isFixed = [&](unsigned loop) { return triangle && triangle->has(loop); };
   auto collect = [&](unsigned begin, unsigned end) {
     SmallVector<unsigned> found;
     for (unsigned loop = begin; loop < end; ++loop)
@@ -100,8 +101,6 @@ RowBuilder::RowBuilder(Arithmetic &arithmetic, kernel::RowsOp op, int64_t vector
         found.push_back(loop);
     for (size_t i = found.size(); i-- > 1;) {
       Loop &around = loops[found[i - 1]], &inside = loops[found[i]];
-      auto triangle = op.getTriangle();
-      auto isFixed = [&](unsigned loop) { return triangle && llvm::is_contained(triangle->take_front(2), loop); };
       if (!around.size.isConstant() || isFixed(found[i]) || isFixed(found[i - 1]) || !joins(around, inside))
         continue;
       around.size = around.size.constant() * inside.size.constant();
@@ -137,8 +136,7 @@ RowBuilder::RowBuilder(Arithmetic &arithmetic, kernel::RowsOp op, int64_t vector
     lastPass = std::max<unsigned>(lastPass, reductions.size() - 1);
   reductions.resize(lastPass + 1);
   const Index &columns = loops[columnLoops.back()].size;
-  isShort =
-      !op.getTriangle() && columnLoops.size() == 1 && columns.isConstant() && columns.constant() <= kShortRow * lanes;
+  isShort = !triangle && columnLoops.size() == 1 && columns.isConstant() && columns.constant() <= kShortRow * lanes;
   if (!isShort)
     choosePasses();
 }
@@ -425,7 +423,7 @@ void RowBuilder::buildVectors(const Place &place, MutableArrayRef<Value> sums) {
     iterate(whole, last, lanes, sums, [&](Index at, MutableArrayRef<Value> sums) { build(at, 1, Value(), sums); });
     build(last, 1, buildMask(a, a.sub(columns, last), lanes), sums);
   }
-  if (op.getTriangle() && pass == lastPass)
+  if (triangle && pass == lastPass)
     clearOutside(place);
 }
 
@@ -485,19 +483,18 @@ void RowBuilder::build(Index row) {
   rowPlace = Place(operands.size());
   for (auto [offset, operand] : llvm::zip(rowPlace.offsets, operands))
     offset = operand.offset;
-  auto triangle = op.getTriangle();
-  visible = loops[columnLoops.back()].size;
-  bool isOneRow = triangle && !llvm::is_contained(rowLoops, (*triangle)[0]);
-  if (isOneRow) // its loop has a single iteration
-    visible = a.clamp((*triangle)[2] + 1, visible);
+  Index rowOfTriangle = 0;
   for (unsigned loop : llvm::reverse(rowLoops)) {
     bool isOutermost = loop == rowLoops.front();
     auto [next, at] = isOutermost ? std::pair<Index, Index>{0, row} : a.divide(row, loops[loop].size);
     rowPlace = advance(rowPlace, loop, at);
     row = next;
-    if (triangle && (*triangle)[0] == loop)
-      visible = a.clamp(a.add(at, (*triangle)[2] + 1), visible);
+    if (triangle && triangle->row == loop)
+      rowOfTriangle = at;
   }
+  visible = loops[columnLoops.back()].size;
+  if (triangle)
+    visible = a.clamp(a.add(rowOfTriangle, triangle->offset + 1), visible);
   scalars.clear();
   Block &body = op.getBody().front();
   // A short row is one piece, which the passes share.

@@ -64,6 +64,7 @@ private:
 
   Arithmetic &a;
   kernel::RowsOp op;
+  std::optional<kernel::Triangle> triangle;
   kernel::RowValues values;
   int64_t lanes;
   int64_t unrolled = 4; ///< vectors of a step, in the pass that is built

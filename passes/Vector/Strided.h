@@ -118,7 +118,7 @@ struct Nest {
   /// are: they are not joined.
   struct Triangle {
     unsigned row, column;
-    Index offset;
+    Index offset; ///< moves with the beginning of a reduction
     bool has(unsigned loop) const { return loop == row || loop == column; }
   };
   std::optional<Triangle> triangle;
