@@ -77,6 +77,15 @@ protected:
     auto call = LLVM::CallOp::create(rewriter, op->getLoc(), *callee, values);
     return call.getNumResults() ? call.getResult() : Value();
   }
+
+  /// Whether a pointer of the frame is not null.
+  Value isSet(Location loc, Value frame, size_t pointerOffset, ConversionPatternRewriter &rewriter) const {
+    // Not an invariant load: LLVM would make a second copy of the whole function, for runs of the other kind.
+    Value pointer =
+        LLVM::LoadOp::create(rewriter, loc, this->getPtrType(), offsetBy(rewriter, loc, frame, pointerOffset));
+    Value none = LLVM::ZeroOp::create(rewriter, loc, this->getPtrType());
+    return LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ne, pointer, none);
+  }
 };
 
 struct LowerInputSize final : RtPattern<mlc::rt::InputSizeOp> {
@@ -356,11 +365,7 @@ protected:
                {frame, argument}, rewriter);
     LLVM::BrOp::create(rewriter, loc, ValueRange{}, after);
     rewriter.setInsertionPointToEnd(before);
-    // Not an invariant load: LLVM would make a second copy of the whole function, for runs of the other kind.
-    Value pointer =
-        LLVM::LoadOp::create(rewriter, loc, this->getPtrType(), offsetBy(rewriter, loc, frame, pointerOffset));
-    Value none = LLVM::ZeroOp::create(rewriter, loc, this->getPtrType());
-    Value isWanted = LLVM::ICmpOp::create(rewriter, loc, LLVM::ICmpPredicate::ne, pointer, none);
+    Value isWanted = this->isSet(loc, frame, pointerOffset, rewriter);
     LLVM::CondBrOp::create(rewriter, loc, isWanted, calling, ValueRange{}, after, ValueRange{},
                            std::pair<uint32_t, uint32_t>(1, 1000));
     rewriter.eraseOp(op);
@@ -382,11 +387,7 @@ struct LowerProfiled final : RtPattern<mlc::rt::ProfiledOp> {
   using RtPattern::RtPattern;
   LogicalResult matchAndRewrite(mlc::rt::ProfiledOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Value place = offsetBy(rewriter, loc, adaptor.getFrame(), offsetof(mlc_frame, profile));
-    Value pointer = LLVM::LoadOp::create(rewriter, loc, getPtrType(), place);
-    Value none = LLVM::ZeroOp::create(rewriter, loc, getPtrType());
-    rewriter.replaceOpWithNewOp<LLVM::ICmpOp>(op, LLVM::ICmpPredicate::ne, pointer, none);
+    rewriter.replaceOp(op, isSet(op.getLoc(), adaptor.getFrame(), offsetof(mlc_frame, profile), rewriter));
     return success();
   }
 };
