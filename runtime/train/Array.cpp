@@ -6,6 +6,9 @@
 //===----------------------------------------------------------------------------------------------------------===//
 #include "runtime/train/Array.h"
 
+#include "runtime/core/memory.h"
+
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -88,10 +91,10 @@ Array Array::make(mlc_dtype dtype, std::vector<int64_t> sizes) {
   Array array;
   array.dtype = dtype;
   array.sizes = std::move(sizes);
-  // A cache line, so that no vector of a kernel's crosses one.
-  constexpr std::align_val_t kAlignment{64};
-  auto free = [](char *bytes) { ::operator delete[](bytes, kAlignment); };
-  auto memory = std::shared_ptr<char[]>(new (kAlignment) char[array.bytes() + 1], free);
+  // As kernels have theirs, so that no vector of a batch crosses a cache line.
+  auto memory = std::shared_ptr<char[]>(static_cast<char *>(mlc_aligned_alloc(array.bytes())), std::free);
+  if (!memory)
+    throw std::bad_alloc();
   array.data = memory.get();
   array.owner = memory;
   return array;
