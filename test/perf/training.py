@@ -146,9 +146,10 @@ def run_keras(model, batch, steps, threads):
         body = [keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(), layers.Conv2D(64, 3, activation="relu"),
                 layers.MaxPooling2D(), layers.Conv2D(64, 3, activation="relu"), layers.Flatten(), layers.Dense(64, activation="relu")]
     else:
-        body = [keras.Input((784,)), layers.Dense(512, activation="relu"), layers.Dense(512, activation="relu")]
+        body = [keras.Input((784,)), layers.Dense(512, activation="relu"), layers.Dropout(0.2), layers.Dense(512, activation="relu"),
+                layers.Dropout(0.2)]
     network = keras.Sequential([*body, layers.Dense(10, activation="softmax")])
-    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    network.compile(optimizer="rmsprop" if model == "mlp" else "adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     x, y = data(model, batch * steps)
     network.fit(x, y, batch_size=batch, epochs=1, verbose=0)
     start = time.perf_counter()
