@@ -73,8 +73,8 @@ Values range(NodeImporter &n) {
     n.require(steps < 1e15, "the range is too long");
     count = n.constantSize(std::max<int64_t>(0, static_cast<int64_t>(steps)));
   } else if (knownDelta == 1 && isa<IntegerType>(type)) {
-    auto sizeOf = [&](Value number) { return n.sizes.element(n.cast(number, n.b.getI64Type()), 0); };
-    count = n.sizes.max(n.sizes.sub(sizeOf(limit), sizeOf(start)), n.constantSize(0));
+    auto asSize = [&](Value number) { return n.sizes.element(n.cast(number, n.b.getI64Type()), 0); };
+    count = n.sizes.max(n.sizes.sub(asSize(limit), asSize(start)), n.constantSize(0));
   } else {
     Value steps = n.make<CeilOp>(n.div(n.cast(span, n.b.getF64Type()), n.cast(delta, n.b.getF64Type())));
     Value whole = n.cast(n.maximum(steps, n.scalarLike(steps, 0)), n.b.getI64Type());
